@@ -1,0 +1,38 @@
+{# A date moved by whole days; `dbt.dateadd` alone gives a timestamp on most engines. #}
+{% macro add_days(date, days) %}
+    {{- return(adapter.dispatch('add_days', 'log_loss')(date, days)) -}}
+{% endmacro %}
+
+{% macro default__add_days(date, days) -%}
+    cast({{ dbt.dateadd('day', days, date) }} as date)
+{%- endmacro %}
+
+
+{# Whole days from one date to another. #}
+{% macro days_between(first_date, second_date) %}
+    {{- return(adapter.dispatch('days_between', 'log_loss')(first_date, second_date)) -}}
+{% endmacro %}
+
+{% macro default__days_between(first_date, second_date) -%}
+    {{ dbt.datediff(first_date, second_date, 'day') }}
+{%- endmacro %}
+
+
+{# A date written as YYYY-MM-DD. #}
+{% macro date_literal(text) %}
+    {{- return(adapter.dispatch('date_literal', 'log_loss')(text)) -}}
+{% endmacro %}
+
+{% macro default__date_literal(text) -%}
+    cast('{{ text }}' as date)
+{%- endmacro %}
+
+
+{# The partition of rows that no clock can date, rebuilt by every run. #}
+{% macro undated() %}
+    {{- return(adapter.dispatch('undated', 'log_loss')()) -}}
+{% endmacro %}
+
+{% macro default__undated() -%}
+    {{ log_loss.date_literal('1970-01-01') }}
+{%- endmacro %}

@@ -1,0 +1,18 @@
+{# The warehouse's clock as a UTC timestamp without time zone. #}
+{% macro utc_now() %}
+    {{- return(adapter.dispatch('utc_now', 'log_loss')()) -}}
+{% endmacro %}
+
+{# dbt's macro already gives UTC on Snowflake, BigQuery and Databricks #}
+{% macro default__utc_now() -%}
+    cast({{ dbt.current_timestamp() }} as {{ dbt.type_timestamp() }})
+{%- endmacro %}
+
+{# `now()` has a time zone here, and a plain cast would give the session's local time #}
+{% macro duckdb__utc_now() -%}
+    (now() at time zone 'UTC')
+{%- endmacro %}
+
+{% macro postgres__utc_now() -%}
+    (now() at time zone 'UTC')
+{%- endmacro %}

@@ -1,0 +1,262 @@
+{#
+    The package's settings, checked and in the shape that the models use:
+
+        epsilon, probability_sum_tolerance, weight, cohorts,
+        models: [{name, classes: [{label, column, spelling}]}]
+        class_counts: the distinct numbers of classes, ascending
+        as_of_date, lookback_days, reprocess_from, mature_days, mature_coverage,
+        correction_absolute, correction_relative, evaluation_days
+
+    Looks at variables only, never at the warehouse. Every staging model and roll-up
+    calls it, so a wrong setting stops before the package's first query; and as
+    nothing is checked while parsing, it cannot stop a run that leaves the package out.
+    The first entry of `models` is the one for undeclared models, with name none.
+#}
+{% macro configuration() %}
+    {{ return(adapter.dispatch('configuration', 'log_loss')()) }}
+{% endmacro %}
+
+{% macro default__configuration() %}
+    {% set undeclared = {
+        'name': none,
+        'classes': [
+            {'label': '0', 'column': none, 'spelling': '0'},
+            {'label': '1', 'column': 'probability', 'spelling': '1'},
+        ],
+    } %}
+    {% if not execute %}
+        {{ return({
+            'epsilon': 1e-15, 'probability_sum_tolerance': 1e-3, 'weight': none,
+            'cohorts': [], 'models': [undeclared], 'class_counts': [2],
+            'as_of_date': none, 'lookback_days': 3, 'reprocess_from': none,
+            'mature_days': 14, 'mature_coverage': 0.8, 'correction_absolute': 0.01,
+            'correction_relative': 0.02, 'evaluation_days': 7,
+        }) }}
+    {% endif %}
+
+    {% set models = [undeclared] + log_loss._declared_models() %}
+    {% set class_counts = [] %}
+    {% for model in models if model.classes | length not in class_counts %}
+        {% do class_counts.append(model.classes | length) %}
+    {% endfor %}
+
+    {{ return({
+        'epsilon': log_loss._number(
+            'log_loss_epsilon', above=0, below=0.5
+        ),
+        'probability_sum_tolerance': log_loss._number(
+            'log_loss_probability_sum_tolerance', above=0, below=1
+        ),
+        'weight': log_loss._weight(),
+        'cohorts': log_loss._cohorts(),
+        'models': models,
+        'class_counts': class_counts | sort,
+        'as_of_date': log_loss._date('log_loss_as_of_date'),
+        'lookback_days': log_loss._whole_number('log_loss_lookback_days', 0),
+        'reprocess_from': log_loss._date('log_loss_reprocess_from'),
+        'mature_days': log_loss._whole_number('log_loss_mature_days', 0),
+        'mature_coverage': log_loss._number(
+            'log_loss_mature_coverage', above=0, at_most=1
+        ),
+        'correction_absolute': log_loss._number(
+            'log_loss_correction_absolute', at_least=0
+        ),
+        'correction_relative': log_loss._number(
+            'log_loss_correction_relative', at_least=0
+        ),
+        'evaluation_days': log_loss._whole_number('log_loss_evaluation_days', 1),
+    }) }}
+{% endmacro %}
+
+
+{# A setting as a finite number within its bounds. #}
+{% macro _number(name, above=none, at_least=none, below=none, at_most=none) %}
+    {% set value = log_loss.setting(name) %}
+    {% set number = value | float(default=none) if value is not boolean else none %}
+    {% set bounds = [] %}
+    {% if above is not none %}{% do bounds.append('greater than ' ~ above) %}{% endif %}
+    {% if at_least is not none %}{% do bounds.append('at least ' ~ at_least) %}{% endif %}
+    {% if below is not none %}{% do bounds.append('less than ' ~ below) %}{% endif %}
+    {% if at_most is not none %}{% do bounds.append('at most ' ~ at_most) %}{% endif %}
+    {# a NaN is unequal to itself; 1e300 stands for infinity #}
+    {% if number is none or number != number or number > 1e300
+        or (above is not none and not number > above)
+        or (at_least is not none and not number >= at_least)
+        or (below is not none and not number < below)
+        or (at_most is not none and not number <= at_most) %}
+        {% do log_loss.configuration_error(
+            name, value, 'set it to a number ' ~ bounds | join(' and ') ~ '.'
+        ) %}
+    {% endif %}
+    {{ return(number) }}
+{% endmacro %}
+
+
+{% macro _whole_number(name, minimum) %}
+    {% set number = log_loss._number(name, at_least=minimum) %}
+    {% if number != number | int %}
+        {% do log_loss.configuration_error(
+            name, number, 'set it to a whole number of days, at least ' ~ minimum ~ '.'
+        ) %}
+    {% endif %}
+    {{ return(number | int) }}
+{% endmacro %}
+
+
+{# A setting as YYYY-MM-DD, or none. YAML reads an unquoted date as a date. #}
+{% macro _date(name) %}
+    {% set value = log_loss.setting(name) %}
+    {% if value is none %}
+        {{ return(none) }}
+    {% endif %}
+    {% set text = value | string %}
+    {% set parts = text.split('-') %}
+    {% set digits = parts | join('') %}
+    {% if text | length != 10 or parts | length != 3 or parts[0] | length != 4
+        or parts[1] | length != 2 or not digits.isdigit()
+        or not 1 <= parts[1] | int <= 12 or not 1 <= parts[2] | int <= 31 %}
+        {% do log_loss.configuration_error(
+            name, text, 'set it to a date as YYYY-MM-DD, or leave it null.'
+        ) %}
+    {% endif %}
+    {{ return(text) }}
+{% endmacro %}
+
+
+{% macro _weight() %}
+    {% set weight = log_loss.setting('log_loss_weight') %}
+    {% if weight is not none and (weight is not string or weight | trim == '') %}
+        {% do log_loss.configuration_error(
+            'log_loss_weight', weight,
+            'set it to the name of a numeric column of the predictions, or to null.'
+        ) %}
+    {% endif %}
+    {{ return(weight) }}
+{% endmacro %}
+
+
+{% macro _cohorts() %}
+    {% set cohorts = log_loss.setting('log_loss_cohorts') %}
+    {% set reserved = ['all'] + log_loss.scored_prediction_columns() %}
+    {% if cohorts is string or cohorts is mapping or cohorts is not iterable %}
+        {% do log_loss.configuration_error(
+            'log_loss_cohorts', cohorts, 'set it to a list of column names.'
+        ) %}
+    {% endif %}
+    {% set seen = [] %}
+    {% for cohort in cohorts %}
+        {% if cohort is not string or cohort | trim == '' %}
+            {% do log_loss.configuration_error(
+                'log_loss_cohorts', cohort, 'list the names of columns, as text.'
+            ) %}
+        {% elif cohort | lower in seen %}
+            {% do log_loss.configuration_error(
+                'log_loss_cohorts', '`' ~ cohort ~ '` twice',
+                'list each cohort column once.'
+            ) %}
+        {% elif cohort | lower in reserved %}
+            {% do log_loss.configuration_error(
+                'log_loss_cohorts', '`' ~ cohort ~ '`, a name the package uses itself',
+                'give the column another name in the predictions model.'
+            ) %}
+        {% endif %}
+        {% do seen.append(cohort | lower) %}
+    {% endfor %}
+    {{ return(cohorts) }}
+{% endmacro %}
+
+
+{#
+    The declared models. Each class is {label, column} and exactly one class of a
+    two-class model may leave its column out: its probability is one minus the other.
+#}
+{% macro _declared_models() %}
+    {% set variable = 'log_loss_models' %}
+    {% set declared = log_loss.setting(variable) %}
+    {% if declared is string or declared is mapping or declared is not iterable %}
+        {% do log_loss.configuration_error(
+            variable, declared, 'set it to a list of {name, classes}.'
+        ) %}
+    {% endif %}
+    {% set models = [] %}
+    {% set names = [] %}
+    {% for model in declared %}
+        {% if model is not mapping or model.get('name') is not string %}
+            {% do log_loss.configuration_error(
+                variable, model, 'give each model a `name` (text) and `classes`.'
+            ) %}
+        {% elif model.name in names %}
+            {% do log_loss.configuration_error(
+                variable, 'model `' ~ model.name ~ '` declared twice',
+                'declare each model once.'
+            ) %}
+        {% endif %}
+        {% do names.append(model.name) %}
+        {% do models.append({
+            'name': model.name,
+            'classes': log_loss._declared_classes(model.name, model.get('classes')),
+        }) %}
+    {% endfor %}
+    {{ return(models) }}
+{% endmacro %}
+
+
+{% macro _declared_classes(model_name, declared) %}
+    {% set variable = 'log_loss_models' %}
+    {% set where = 'model `' ~ model_name ~ '`' %}
+    {% if declared is none or declared is string or declared is mapping
+        or declared is not iterable or declared | length < 2 %}
+        {% do log_loss.configuration_error(
+            variable, where ~ ' with classes ' ~ declared,
+            'list at least two classes as {label, column}.'
+        ) %}
+    {% endif %}
+    {% set classes = [] %}
+    {% set spellings = [] %}
+    {% set columns = [] %}
+    {% for class in declared %}
+        {% if class is not mapping or class.get('label') is none %}
+            {% do log_loss.configuration_error(
+                variable, where ~ ' with class ' ~ class,
+                'write each class as {label: ..., column: ...}.'
+            ) %}
+        {% elif class.label is boolean %}
+            {% do log_loss.configuration_error(
+                variable, where ~ ' with the label ' ~ class.label ~ ', not text',
+                'put the label in quotes: YAML reads yes, no, true and false '
+                ~ 'as booleans.'
+            ) %}
+        {% endif %}
+        {% set spelling = log_loss.normalized_spelling(class.label) %}
+        {% set column = class.get('column') %}
+        {% if spelling in spellings %}
+            {% do log_loss.configuration_error(
+                variable, where ~ ' with two classes that read `' ~ spelling ~ '`',
+                'give each class a label of its own; labels compare lowercase, '
+                ~ 'trimmed, with true as 1, false as 0 and 1.0 as 1.'
+            ) %}
+        {% elif column is none and (declared | length > 2 or none in columns) %}
+            {% do log_loss.configuration_error(
+                variable,
+                where ~ ' with the class `' ~ class.label ~ '` without a column',
+                'name the column that holds its probability (only one class of a '
+                ~ 'two-class model may go without).'
+            ) %}
+        {% elif column is not none and column in columns %}
+            {% do log_loss.configuration_error(
+                variable, where ~ ' with the column `' ~ column ~ '` for two classes',
+                'give each class a column of its own.'
+            ) %}
+        {% endif %}
+        {% do spellings.append(spelling) %}
+        {% do columns.append(column) %}
+        {% do classes.append({
+            'label': class.label | string, 'column': column, 'spelling': spelling
+        }) %}
+    {% endfor %}
+    {# the positive class, the last, is the one whose probability is given #}
+    {% if columns[-1] is none %}
+        {% set classes = [classes[1], classes[0]] %}
+    {% endif %}
+    {{ return(classes) }}
+{% endmacro %}

@@ -1,0 +1,162 @@
+{#
+    The label events themselves, without a version: each one is `unmatched` until an
+    accepted prediction of its request is loaded, `effective` while it is the truth,
+    `superseded` from then on, or rejected. Later loads change these states, so they
+    too are signed entries. Reads the CTEs of `ledger`.
+#}
+{% macro label_event_entries(cutoff=none) %}
+    {{- return(adapter.dispatch('label_event_entries', 'log_loss')(cutoff)) -}}
+{% endmacro %}
+
+{% macro default__label_event_entries(cutoff) -%}
+first_predictions as (
+
+    select
+        request_id,
+        model_name,
+        min(recorded_at) as recorded_at
+    from predictions
+    group by request_id, model_name
+
+),
+
+label_events as (
+
+    select
+        ordered_labels.model_name,
+        ordered_labels.recorded_at,
+        ordered_labels.recorded_date as metric_date,
+        ordered_labels.superseded_at,
+        first_predictions.recorded_at as predicted_from,
+        case
+            when first_predictions.recorded_at > ordered_labels.recorded_at
+            then first_predictions.recorded_at
+            when first_predictions.recorded_at is not null
+            then ordered_labels.recorded_at
+        end as matched_at
+    from ordered_labels
+    left join first_predictions
+        on
+            ordered_labels.request_id = first_predictions.request_id
+            and ordered_labels.model_name = first_predictions.model_name
+
+),
+
+label_event_states as (
+
+    select
+        model_name,
+        metric_date,
+        case
+            when predicted_from is null or recorded_at < predicted_from
+            then metric_date
+        end as unmatched_from,
+        case
+            when recorded_at < predicted_from then cast(predicted_from as date)
+        end as unmatched_until,
+        case
+            when superseded_at is null or superseded_at > matched_at
+            then cast(matched_at as date)
+        end as effective_from,
+        case
+            when superseded_at > matched_at then cast(superseded_at as date)
+        end as effective_until,
+        case
+            when superseded_at > matched_at then cast(superseded_at as date)
+            when superseded_at is not null then cast(matched_at as date)
+        end as superseded_from,
+        count(*) as event_count
+    from label_events
+    group by 1, 2, 3, 4, 5, 6, 7
+
+),
+
+label_event_changes as (
+
+    select 'unmatched_from' as change
+    union all
+    select 'unmatched_until' as change
+    union all
+    select 'effective_from' as change
+    union all
+    select 'effective_until' as change
+    union all
+    select 'superseded_from' as change
+
+),
+
+label_state_entries as (
+
+    select
+        metric_date,
+        model_name,
+        case change
+            when 'unmatched_from' then unmatched_from
+            when 'unmatched_until' then unmatched_until
+            when 'effective_from' then effective_from
+            when 'effective_until' then effective_until
+            else superseded_from
+        end as recorded_date,
+        case
+            when change in ('unmatched_from', 'unmatched_until') then 'unmatched'
+            when change = 'superseded_from' then 'superseded'
+            else 'effective'
+        end as entry_type,
+        case
+            when change in ('unmatched_until', 'effective_until') then -event_count
+            else event_count
+        end as entry_count
+    from label_event_states
+    cross join label_event_changes
+
+),
+
+rejected_labels as (
+
+    select
+        recorded_date,
+        model_name,
+        rejection_reason as reason
+    from {{ ref('stg_log_loss__labels') }}
+    where
+        rejection_reason is not null
+        {%- if cutoff %}
+        and (recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }})
+        {%- endif %}
+
+    union all
+
+    select
+        recorded_date,
+        model_name,
+        'duplicate_label' as reason
+    from labels
+    where load_rank > 1
+
+),
+
+label_event_entries as (
+
+    select
+        recorded_date,
+        metric_date,
+        model_name,
+        entry_type,
+        cast(null as {{ dbt.type_string() }}) as reason,
+        entry_count
+    from label_state_entries
+    where recorded_date is not null
+
+    union all
+
+    select
+        recorded_date,
+        recorded_date as metric_date,
+        model_name,
+        'rejection' as entry_type,
+        reason,
+        1 as entry_count
+    from rejected_labels
+
+)
+{%- endmacro %}

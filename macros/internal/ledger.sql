@@ -1,0 +1,264 @@
+{#
+    The ledger: which label is the truth about which prediction, and when the
+    warehouse knew it. A definition, not a table: no row of anybody's data is stored.
+
+    The latest label event by `labeled_at` (ties: load time, then class) among those
+    loaded so far is the truth. With r_i the load time of event i and p that of the
+    prediction, event i is in force from max(p, r_i) until max(p, min of r_j over later
+    events j); an empty interval was never in force.
+
+    Emits these CTEs, the last without a trailing comma:
+
+        predictions            valid rows, the first-loaded copy has load_rank 1
+        accepted_predictions   one row per request, model and version
+        labels                 valid label events, duplicates counted in load_rank
+        ordered_labels         one row per event, with superseded_at
+        labels_in_force        events ever in force, with what came before and after
+        scored                 each prediction with each labelled interval in force,
+                               or with none: once
+
+    touched: name of a CTE with the (request_id, model_name) to keep; none keeps all.
+    now: only the label in force today instead of every one that ever was.
+#}
+{% macro ledger(touched=none, now=false) %}
+    {{- return(adapter.dispatch('ledger', 'log_loss')(touched, now)) -}}
+{% endmacro %}
+
+{% macro default__ledger(touched, now) -%}
+{%- set settings = log_loss.configuration() -%}
+{%- set probabilities = log_loss.probability_columns() -%}
+{%- set cohorts = log_loss.cohort_columns() -%}
+predictions as (
+
+    select
+        *,
+        row_number() over (
+            partition by request_id, model_name, model_version
+            order by
+                recorded_at,
+                predicted_at,
+                {{ (probabilities + cohorts) | join(',\n                ') }},
+                weight
+        ) as load_rank
+    from {{ ref('stg_log_loss__predictions') }}
+    where rejection_reason is null
+    {{- log_loss._and_touched('stg_log_loss__predictions', touched) }}
+
+),
+
+predictions_with_top_class as (
+
+    select
+        *,
+        {{ log_loss.by_class_count('predicted_class') }} as predicted_class_index,
+        {{ log_loss.entropy(probabilities) | indent(8) }} as entropy,
+        {{ log_loss.squared_log_probability(probabilities) | indent(8) }}
+            as squared_log_probability
+    from predictions
+    where load_rank = 1
+
+),
+
+accepted_predictions as (
+
+    select
+        *,
+        {{ log_loss.by_class_count('top_probability') }} as score,
+        -- the variance of the loss if the model is calibrated
+        case
+            when squared_log_probability > entropy * entropy
+            then squared_log_probability - entropy * entropy
+            else {{ log_loss.double(0) }}
+        end as entropy_variance
+    from predictions_with_top_class
+
+),
+
+labels as (
+
+    select
+        *,
+        row_number() over (
+            partition by request_id, model_name, labeled_at, class_index
+            order by recorded_at
+        ) as load_rank
+    from {{ ref('stg_log_loss__labels') }}
+    where rejection_reason is null
+    {{- log_loss._and_touched('stg_log_loss__labels', touched) }}
+
+),
+
+ordered_labels as (
+
+    select
+        *,
+        min(recorded_at) over (
+            partition by request_id, model_name
+            order by labeled_at, recorded_at, class_index
+            rows between 1 following and unbounded following
+        ) as superseded_at
+    from labels
+    where load_rank = 1
+
+),
+
+labels_in_force as (
+
+    select
+        *,
+        -- when the last labelled interval before this one ended
+        max(case when class_index > 0 then superseded_at end) over (
+            partition by request_id, model_name
+            order by labeled_at, recorded_at, class_index
+            rows between unbounded preceding and 1 preceding
+        ) as labeled_until,
+        lead(class_index) over (
+            partition by request_id, model_name
+            order by labeled_at, recorded_at, class_index
+        ) as next_class_index
+    from ordered_labels
+    where superseded_at is null or superseded_at > recorded_at
+
+),
+
+labeled_predictions as (
+
+    select
+        accepted_predictions.*,
+        labels_in_force.label,
+        labels_in_force.class_index,
+        labels_in_force.labeled_at,
+        labels_in_force.recorded_at as label_recorded_at,
+        labels_in_force.superseded_at,
+        labels_in_force.labeled_until,
+        labels_in_force.next_class_index,
+        {{ log_loss.probability_of_label(
+            'labels_in_force.class_index',
+            probabilities,
+            range(1, probabilities | length + 1) | list
+        ) | indent(8) }} as probability_of_label
+    from accepted_predictions
+    left join labels_in_force
+        on
+            accepted_predictions.request_id = labels_in_force.request_id
+            and accepted_predictions.model_name = labels_in_force.model_name
+            and labels_in_force.class_index > 0
+            {%- if now %}
+            and labels_in_force.superseded_at is null
+            {%- else %}
+            and (
+                labels_in_force.superseded_at is null
+                or labels_in_force.superseded_at > accepted_predictions.recorded_at
+            )
+            {%- endif %}
+
+),
+
+scored as (
+
+    select
+        *,
+        {{ log_loss.negative_log_likelihood('probability_of_label') | indent(8) }}
+            as loss,
+        {{ log_loss.by_class_count('brier') }} as brier_score,
+        case
+            when class_index is null then null
+            when predicted_class_index = class_index then 1
+            else 0
+        end as is_correct,
+        -- the label the model held impossible; clipping at the other end costs
+        -- at most epsilon a row and is not counted
+        case
+            when probability_of_label is null then null
+            when probability_of_label < {{ log_loss.double(settings.epsilon) }} then 1
+            else 0
+        end as is_clipped,
+        case
+            when class_index is null then null
+            when labeled_at < predicted_at then 1
+            else 0
+        end as is_label_before_prediction
+    from labeled_predictions
+
+)
+{%- endmacro %}
+
+
+{% macro _and_touched(relation, touched) -%}
+{%- if touched %}
+        and exists (
+            select 1
+            from {{ touched }}
+            where
+                {{ touched }}.request_id = {{ relation }}.request_id
+                and {{ touched }}.model_name = {{ relation }}.model_name
+        )
+{%- endif %}
+{%- endmacro %}
+
+
+{# cohort_1 .. cohort_n, the canonical names of the cohort columns #}
+{% macro cohort_columns() %}
+    {{ return(adapter.dispatch('cohort_columns', 'log_loss')()) }}
+{% endmacro %}
+
+{% macro default__cohort_columns() %}
+    {% set names = [] %}
+    {% for cohort in log_loss.configuration().cohorts %}
+        {% do names.append('cohort_' ~ loop.index) %}
+    {% endfor %}
+    {{ return(names) }}
+{% endmacro %}
+
+
+{# A per-row expression for each number of classes the configuration knows. #}
+{% macro by_class_count(what) %}
+    {{- return(adapter.dispatch('by_class_count', 'log_loss')(what)) -}}
+{% endmacro %}
+
+{% macro default__by_class_count(what) %}
+    {%- set expressions = [] -%}
+    {%- for class_count in log_loss.configuration().class_counts -%}
+        {%- set columns = log_loss.probability_columns(class_count) -%}
+        {%- if what == 'brier' -%}
+            {%- set expression = log_loss.brier_score(
+                'class_index', columns, range(1, class_count + 1) | list
+            ) -%}
+        {%- elif what == 'predicted_class' -%}
+            {%- set expression = log_loss.predicted_class(columns) -%}
+        {%- else -%}
+            {%- set expression = log_loss._top_probability(columns) -%}
+        {%- endif -%}
+        {%- do expressions.append(expression) -%}
+    {%- endfor -%}
+    {{- return(log_loss.case_class_count(expressions)) -}}
+{% endmacro %}
+
+
+{# P(positive) of two classes, else the probability of the predicted class. #}
+{% macro _top_probability(columns) -%}
+    {%- if columns | length == 2 -%}
+    {{ columns[1] }}
+    {%- else -%}
+    case predicted_class_index
+        {%- for column in columns %}
+            when {{ loop.index }} then {{ column }}
+        {%- endfor %}
+        end
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The columns of log_loss_scored_predictions that a cohort must not be named after. #}
+{% macro scored_prediction_columns() %}
+    {{ return(adapter.dispatch('scored_prediction_columns', 'log_loss')()) }}
+{% endmacro %}
+
+{% macro default__scored_prediction_columns() %}
+    {{ return([
+        'request_id', 'model_name', 'model_version', 'predicted_at', 'recorded_at',
+        'weight', 'score', 'label', 'labeled_at', 'label_recorded_at',
+        'probability_of_label', 'loss', 'brier_score', 'is_correct', 'is_clipped',
+        'is_label_before_prediction', 'expected_loss',
+    ]) }}
+{% endmacro %}

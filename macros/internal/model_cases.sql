@@ -1,0 +1,176 @@
+{#
+    Expressions that differ between the declared models: a `case` on `model_name` whose
+    `else` is the undeclared, binary model. `branches` maps each position in
+    configuration().models to SQL; equal branches need no case.
+#}
+{% macro case_model(branches) %}
+    {{- return(adapter.dispatch('case_model', 'log_loss')(branches)) -}}
+{% endmacro %}
+
+{% macro default__case_model(branches) -%}
+    {%- set models = log_loss.configuration().models -%}
+    {%- if branches | unique | list | length == 1 -%}
+    {{ branches[0] }}
+    {%- else -%}
+    case
+    {%- for model in models %}
+        {%- if branches[loop.index0] != branches[0] %}
+        when model_name = {{ log_loss.text_literal(model.name) }}
+        then {{ branches[loop.index0] }}
+        {%- endif %}
+    {%- endfor %}
+        else {{ branches[0] }}
+    end
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The number of classes of the row's model. #}
+{% macro class_count() %}
+    {{- return(adapter.dispatch('class_count', 'log_loss')()) -}}
+{% endmacro %}
+
+{% macro default__class_count() %}
+    {%- set branches = [] -%}
+    {%- for model in log_loss.configuration().models -%}
+        {%- do branches.append(model.classes | length | string) -%}
+    {%- endfor -%}
+    {{- return(log_loss.case_model(branches)) -}}
+{% endmacro %}
+
+
+{# The names probability_1 .. probability_K, K the largest number of classes. #}
+{% macro probability_columns(class_count=none) %}
+    {{- return(adapter.dispatch('probability_columns', 'log_loss')(class_count)) -}}
+{% endmacro %}
+
+{% macro default__probability_columns(class_count) %}
+    {% set count = class_count or log_loss.configuration().class_counts[-1] %}
+    {% set names = [] %}
+    {% for position in range(1, count + 1) %}
+        {% do names.append('probability_' ~ position) %}
+    {% endfor %}
+    {{ return(names) }}
+{% endmacro %}
+
+
+{# A text as a SQL literal. #}
+{% macro text_literal(text) %}
+    {{- return(adapter.dispatch('text_literal', 'log_loss')(text)) -}}
+{% endmacro %}
+
+{% macro default__text_literal(text) %}
+    {{- return(dbt.string_literal(dbt.escape_single_quotes(text))) -}}
+{% endmacro %}
+
+
+{#
+    An expression that differs with the number of classes: `expressions` has one entry
+    for each of configuration().class_counts. Reads the column `class_count`.
+#}
+{% macro case_class_count(expressions) %}
+    {{- return(adapter.dispatch('case_class_count', 'log_loss')(expressions)) -}}
+{% endmacro %}
+
+{% macro default__case_class_count(expressions) -%}
+    {%- if expressions | length == 1 -%}
+    {{ expressions[0] }}
+    {%- else -%}
+    case class_count
+    {%- for class_count in log_loss.configuration().class_counts %}
+        when {{ class_count }} then {{ expressions[loop.index0] }}
+    {%- endfor %}
+    end
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#
+    The probability of the class at a position (0 is the first) as a double; null for
+    a model with fewer classes. A class without a column has one minus the other's.
+#}
+{% macro class_probability(position, has_probability) %}
+    {{- return(adapter.dispatch('class_probability', 'log_loss')(
+        position, has_probability
+    )) -}}
+{% endmacro %}
+
+{% macro default__class_probability(position, has_probability) %}
+    {%- set double = log_loss.type_double() -%}
+    {%- set null_double = 'cast(null as ' ~ double ~ ')' -%}
+    {%- set branches = [] -%}
+    {%- for model in log_loss.configuration().models -%}
+        {%- set class = model.classes[position]
+            if position < model.classes | length else none -%}
+        {%- if class is none or (model.name is none and not has_probability) -%}
+            {%- do branches.append(null_double) -%}
+        {%- elif class.column is none -%}
+            {%- do branches.append(
+                log_loss.double(1) ~ ' - cast(' ~ model.classes[1].column
+                ~ ' as ' ~ double ~ ')'
+            ) -%}
+        {%- else -%}
+            {%- do branches.append('cast(' ~ class.column ~ ' as ' ~ double ~ ')') -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return(log_loss.case_model(branches)) -}}
+{% endmacro %}
+
+
+{# True where a two-class model gives a column for each of its classes. #}
+{% macro has_two_column_model() %}
+    {{- return(adapter.dispatch('has_two_column_model', 'log_loss')()) -}}
+{% endmacro %}
+
+{% macro default__has_two_column_model() %}
+    {% for model in log_loss.configuration().models %}
+        {% if model.classes | length == 2 and model.classes[0].column is not none %}
+            {{ return(true) }}
+        {% endif %}
+    {% endfor %}
+    {{ return(false) }}
+{% endmacro %}
+
+
+{# The position (from 1) of a normalised label among its model's classes, else null. #}
+{% macro class_index(spelling) %}
+    {{- return(adapter.dispatch('class_index', 'log_loss')(spelling)) -}}
+{% endmacro %}
+
+{% macro default__class_index(spelling) %}
+    {%- set branches = [] -%}
+    {%- for model in log_loss.configuration().models -%}
+        {%- set whens = [] -%}
+        {%- for class in model.classes -%}
+            {%- do whens.append(
+                'when ' ~ log_loss.text_literal(class.spelling) ~ ' then ' ~ loop.index
+            ) -%}
+        {%- endfor -%}
+        {%- do branches.append(
+            'case ' ~ spelling ~ ' ' ~ whens | join(' ') ~ ' end'
+        ) -%}
+    {%- endfor -%}
+    {{- return(log_loss.case_model(branches)) -}}
+{% endmacro %}
+
+
+{# The declared label of a class position; null for a withdrawal. #}
+{% macro class_label(class_index) %}
+    {{- return(adapter.dispatch('class_label', 'log_loss')(class_index)) -}}
+{% endmacro %}
+
+{% macro default__class_label(class_index) %}
+    {%- set branches = [] -%}
+    {%- for model in log_loss.configuration().models -%}
+        {%- set whens = [] -%}
+        {%- for class in model.classes -%}
+            {%- do whens.append(
+                'when ' ~ loop.index ~ ' then ' ~ log_loss.text_literal(class.label)
+            ) -%}
+        {%- endfor -%}
+        {%- do branches.append(
+            'case ' ~ class_index ~ ' ' ~ whens | join(' ') ~ ' end'
+        ) -%}
+    {%- endfor -%}
+    {{- return(log_loss.case_model(branches)) -}}
+{% endmacro %}

@@ -1,0 +1,28 @@
+{# The columns of a scope: a model version, the whole of it or one cohort. #}
+{% macro scope_columns(table=none) %}
+    {{ return(adapter.dispatch('scope_columns', 'log_loss')(table)) }}
+{% endmacro %}
+
+{% macro default__scope_columns(table) %}
+    {% set prefix = table ~ '.' if table else '' %}
+    {{ return([
+        prefix ~ 'model_name',
+        prefix ~ 'model_version',
+        prefix ~ 'cohort_name',
+        prefix ~ 'cohort_value',
+    ]) }}
+{% endmacro %}
+
+
+{# Two tables agree on the scope, for a join. #}
+{% macro same_scope(left, right) %}
+    {{- return(adapter.dispatch('same_scope', 'log_loss')(left, right)) -}}
+{% endmacro %}
+
+{% macro default__same_scope(left, right) -%}
+{%- set pairs = [] -%}
+{%- for column in log_loss.scope_columns() -%}
+    {%- do pairs.append(left ~ '.' ~ column ~ ' = ' ~ right ~ '.' ~ column) -%}
+{%- endfor -%}
+{{ pairs | join('\n            and ') }}
+{%- endmacro %}

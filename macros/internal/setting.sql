@@ -1,0 +1,17 @@
+{#
+    The raw value of a variable. While the inputs are the demo's, a variable left
+    at its default takes the demo's value, so that naming inputs of one's own
+    switches the whole demo off.
+#}
+{% macro setting(name) %}
+    {{ return(adapter.dispatch('setting', 'log_loss')(name)) }}
+{% endmacro %}
+
+{% macro default__setting(name) %}
+    {% set value = var(name) %}
+    {% if var('log_loss_predictions') == 'log_loss.demo_predictions'
+        and (value is none or value == []) %}
+        {% set value = var('log_loss_demo_settings').get(name, value) %}
+    {% endif %}
+    {{ return(value) }}
+{% endmacro %}

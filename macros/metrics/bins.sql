@@ -1,0 +1,114 @@
+{#
+    Score bins. Edges at 1, 2 and 5 per decade from 1e-8 to 5e-3, at every 0.01, and
+    mirrored above 0.99: 135 edges, 136 bins, numbered 0 to 135 from below. An inner
+    edge belongs to the lower bin, as in numpy.digitize(p, edges, right=True).
+#}
+{% macro score_bin_edges() %}
+    {{- return(adapter.dispatch('score_bin_edges', 'log_loss')()) -}}
+{% endmacro %}
+
+{% macro default__score_bin_edges() %}
+    {% set below = [] %}
+    {% set above = [] %}
+    {% for decade in range(8, 2, -1) %}
+        {% for step in [1, 2, 5] %}
+            {% do below.append(step ~ 'e-' ~ decade) %}
+            {% do above.append('0.' ~ '9' * (decade - 1) ~ (10 - step)) %}
+        {% endfor %}
+    {% endfor %}
+    {% set hundredths = [] %}
+    {% for hundredth in range(1, 100) %}
+        {% do hundredths.append('0.' ~ '%02d' | format(hundredth)) %}
+    {% endfor %}
+    {{ return(below + hundredths + above | reverse | list) }}
+{% endmacro %}
+
+
+{% macro score_bin(probability) %}
+    {{- return(adapter.dispatch('score_bin', 'log_loss')(probability)) -}}
+{% endmacro %}
+
+{#
+    ceil(100 p) alone misbins 0.07 and 0.55, whose products round up or down; the
+    quotient of two whole numbers is the double nearest to the decimal edge, so
+    comparing with it settles the bin.
+#}
+{% macro default__score_bin(probability) -%}
+    {%- set edges = log_loss.score_bin_edges() -%}
+    {%- set nearest = 'ceil(' ~ probability ~ ' * 100)' -%}
+    {%- set hundred = log_loss.double(100) -%}
+    case
+    {%- for edge in edges[:18] %}
+        when {{ probability }} <= {{ log_loss.double(edge) }} then {{ loop.index0 }}
+    {%- endfor %}
+        when {{ probability }} <= {{ log_loss.double('0.99') }}
+        then cast(
+            17 + {{ nearest }}
+            - case when {{ probability }} <= ({{ nearest }} - 1) / {{ hundred }} then 1 else 0 end
+            + case when {{ probability }} > {{ nearest }} / {{ hundred }} then 1 else 0 end
+            as {{ dbt.type_int() }}
+        )
+    {%- for edge in edges[117:] %}
+        when {{ probability }} <= {{ log_loss.double(edge) }} then {{ 117 + loop.index0 }}
+    {%- endfor %}
+        when {{ probability }} <= 1 then {{ edges | length }}
+    end
+{%- endmacro %}
+
+
+{% macro score_decile(score_bin) %}
+    {{- return(adapter.dispatch('score_decile', 'log_loss')(score_bin)) -}}
+{% endmacro %}
+
+{# the bins of hundredths start at 18, so ten of them make a decile #}
+{% macro default__score_decile(score_bin) -%}
+    case
+        when {{ score_bin }} < 28 then 0
+    {%- for decile in range(1, 9) %}
+        when {{ score_bin }} < {{ 28 + 10 * decile }} then {{ decile }}
+    {%- endfor %}
+        when {{ score_bin }} is not null then 9
+    end
+{%- endmacro %}
+
+
+{#
+    Loss bins: DDSketch (Masson, Rim, Lee 2019) with relative error 2 %. Bin i holds
+    (gamma^(i-1), gamma^i]; bin -1000 holds losses below 1e-9, whose value is 0.
+#}
+{% macro loss_bin_gamma() %}
+    {{- return(adapter.dispatch('loss_bin_gamma', 'log_loss')()) -}}
+{% endmacro %}
+
+{% macro default__loss_bin_gamma() %}
+    {{- return((1 + 0.02) / (1 - 0.02)) -}}
+{% endmacro %}
+
+
+{% macro loss_bin(loss) %}
+    {{- return(adapter.dispatch('loss_bin', 'log_loss')(loss)) -}}
+{% endmacro %}
+
+{% macro default__loss_bin(loss) -%}
+    case
+        when {{ loss }} < {{ log_loss.double('1e-9') }} then -1000
+        when {{ loss }} is not null
+        then cast(
+            ceil(ln({{ loss }}) / ln({{ log_loss.double(log_loss.loss_bin_gamma()) }}))
+            as {{ dbt.type_int() }}
+        )
+    end
+{%- endmacro %}
+
+
+{% macro loss_bin_value(loss_bin) %}
+    {{- return(adapter.dispatch('loss_bin_value', 'log_loss')(loss_bin)) -}}
+{% endmacro %}
+
+{% macro default__loss_bin_value(loss_bin) -%}
+    {%- set gamma = log_loss.loss_bin_gamma() -%}
+    case
+        when {{ loss_bin }} = -1000 then {{ log_loss.double(0) }}
+        else 2 * power({{ log_loss.double(gamma) }}, {{ loss_bin }}) / {{ gamma + 1 }}
+    end
+{%- endmacro %}

@@ -1,0 +1,30 @@
+{% macro entropy(probabilities) %}
+    {{- return(adapter.dispatch('entropy', 'log_loss')(probabilities)) -}}
+{% endmacro %}
+
+{# 0 ln 0 = 0; a null stands for a class the model does not have #}
+{% macro default__entropy(probabilities) -%}
+    {%- for probability in probabilities %}
+    {{ '- ' if not loop.first else '0 - ' }}case
+        when {{ probability }} > 0 then {{ probability }} * ln({{ probability }})
+        else {{ log_loss.double(0) }}
+    end
+    {%- endfor %}
+{%- endmacro %}
+
+
+{% macro squared_log_probability(probabilities) %}
+    {{- return(adapter.dispatch('squared_log_probability', 'log_loss')(
+        probabilities
+    )) -}}
+{% endmacro %}
+
+{% macro default__squared_log_probability(probabilities) -%}
+    {%- for probability in probabilities %}
+    {{ '+ ' if not loop.first }}case
+        when {{ probability }} > 0
+        then {{ probability }} * power(ln({{ probability }}), 2)
+        else {{ log_loss.double(0) }}
+    end
+    {%- endfor %}
+{%- endmacro %}

@@ -1,0 +1,71 @@
+{% macro clip_probability(probability, epsilon=none) %}
+    {{- return(adapter.dispatch('clip_probability', 'log_loss')(probability, epsilon)) -}}
+{% endmacro %}
+
+{# written with `case`, because engines differ on nulls and NaN in least/greatest #}
+{% macro default__clip_probability(probability, epsilon) -%}
+    {%- set epsilon = log_loss._epsilon(epsilon) -%}
+    {%- set lowest = log_loss.double(epsilon) -%}
+    {%- set highest = log_loss.double(1) ~ ' - ' ~ lowest -%}
+    case
+        when {{ probability }} < {{ lowest }} then {{ lowest }}
+        when {{ probability }} > {{ highest }} then {{ highest }}
+        else cast({{ probability }} as {{ log_loss.type_double() }})
+    end
+{%- endmacro %}
+
+
+{% macro _epsilon(epsilon) %}
+    {{- return(log_loss.configuration().epsilon if epsilon is none else epsilon) -}}
+{% endmacro %}
+
+
+{% macro probability_of_label(label, probability, classes=none) %}
+    {{- return(adapter.dispatch('probability_of_label', 'log_loss')(
+        label, probability, classes
+    )) -}}
+{% endmacro %}
+
+{% macro default__probability_of_label(label, probability, classes) -%}
+    case {{ label }}
+    {%- for class in log_loss._classes(probability, classes) %}
+        when {{ class.literal }} then {{ class.probability }}
+    {%- endfor %}
+    end
+{%- endmacro %}
+
+
+{#
+    One entry per class: the label as a SQL literal and the expression of its
+    probability. A single probability is that of the second of two classes.
+#}
+{% macro _classes(probability, classes) %}
+    {% set binary = probability is string %}
+    {% set labels = classes or ([0, 1] if binary else none) %}
+    {% if not labels or labels | length != (2 if binary else probability | length) %}
+        {% do exceptions.raise_compiler_error(
+            'log_loss: `classes` must list one label per probability (two labels for '
+            ~ 'a single probability, the positive one last). Received classes '
+            ~ classes ~ ' with probability ' ~ probability ~ '.'
+        ) %}
+    {% endif %}
+    {% set double = log_loss.type_double() %}
+    {% if binary %}
+        {% set positive = 'cast(' ~ probability ~ ' as ' ~ double ~ ')' %}
+        {% set probabilities = [log_loss.double(1) ~ ' - ' ~ positive, positive] %}
+    {% else %}
+        {% set probabilities = [] %}
+        {% for column in probability %}
+            {% do probabilities.append('cast(' ~ column ~ ' as ' ~ double ~ ')') %}
+        {% endfor %}
+    {% endif %}
+    {% set paired = [] %}
+    {% for label in labels %}
+        {% do paired.append({
+            'literal': dbt.string_literal(dbt.escape_single_quotes(label))
+                if label is string else label,
+            'probability': probabilities[loop.index0],
+        }) %}
+    {% endfor %}
+    {{ return(paired) }}
+{% endmacro %}

@@ -1,0 +1,61 @@
+{%- set settings = log_loss.configuration() -%}
+{%- set sums = log_loss.rollup_sums() | rejectattr('name', 'equalto', 'entry_count') | list -%}
+
+with
+
+entries as (
+
+    {{ log_loss.rollup_rows(['overall', 'cohort']) }}
+
+),
+
+summed as (
+
+    select
+        metric_date,
+        model_name,
+        model_version,
+        cohort_name,
+        cohort_value,
+        label,
+        sum(entry_count) as labeled_count,
+        sum(
+            case
+                when recorded_date
+                    <= {{ log_loss.add_days('metric_date', settings.mature_days) }}
+                then entry_count
+                else 0
+            end
+        ) as labeled_by_maturity_count,
+        {% for sum in sums -%}
+        sum({{ sum.name }}) as {{ sum.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from entries
+    where entry_type in ('new', 'revised', 'withdrawn')
+    group by
+        metric_date,
+        model_name,
+        model_version,
+        cohort_name,
+        cohort_value,
+        label
+
+)
+
+select
+    metric_date,
+    model_name,
+    model_version,
+    cohort_name,
+    cohort_value,
+    label,
+    cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
+    cast(labeled_by_maturity_count as {{ dbt.type_bigint() }})
+        as labeled_by_maturity_count,
+    -- what signed sums leave behind when every label has gone again is rounding
+    {% for sum in sums -%}
+    cast(
+        case when labeled_count = 0 then 0 else {{ sum.name }} end as {{ sum.type }}
+    ) as {{ sum.name }}{{ ',' if not loop.last }}
+    {% endfor %}
+from summed

@@ -1,0 +1,383 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=log_loss.partition_replacement_strategy(),
+        unique_key='recorded_date',
+        on_schema_change='fail'
+    )
+}}
+{%- set settings = log_loss.configuration() -%}
+{%- set sums = log_loss.rollup_sums() -%}
+{%- set cohorts = log_loss.cohort_columns() -%}
+{%- set fingerprint = log_loss.fingerprint() -%}
+{%- set cutoff = log_loss.rollup_cutoff(fingerprint) -%}
+{%- set touched = 'touched_requests' if cutoff else none -%}
+{%- set ledger_dates = [
+    'prediction_date', 'posting_date', 'reversal_date'
+] -%}
+{%- set scope = [
+    'metric_date', 'model_name', 'model_version', 'label', 'posting_type',
+    'reversal_type',
+] + ledger_dates %}
+
+with
+
+{% if cutoff -%}
+touched_requests as (
+
+    -- every entry recorded since the cutoff belongs to one of these
+    select
+        request_id,
+        model_name
+    from {{ ref('stg_log_loss__predictions') }}
+    where recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }}
+
+    union distinct
+
+    select
+        request_id,
+        model_name
+    from {{ ref('stg_log_loss__labels') }}
+    where recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }}
+
+),
+
+{% endif -%}
+{{ log_loss.ledger(touched) }},
+
+-- What each row posts, and when. A prediction with several labelled intervals is
+-- counted on the first, the only one typed `first`.
+postings as (
+
+    select
+        metric_date,
+        model_name,
+        model_version,
+        label,
+        case
+            when class_index is null then 'unlabeled'
+            when labeled_until is null or labeled_until <= recorded_at then 'first'
+            when labeled_until < label_recorded_at then 'new'
+            else 'revised'
+        end as posting_type,
+        case
+            when superseded_at is null then null
+            when next_class_index > 0 then 'revised'
+            else 'withdrawn'
+        end as reversal_type,
+        recorded_date as prediction_date,
+        cast(case
+            when label_recorded_at > recorded_at then label_recorded_at
+            when class_index is not null then recorded_at
+        end as date) as posting_date,
+        cast(superseded_at as date) as reversal_date,
+        {% for cohort in cohorts -%}
+        {{ cohort }},
+        {% endfor -%}
+        {{ log_loss.score_bin('score') | indent(8) }} as score_bin,
+        {{ log_loss.loss_bin('loss') | indent(8) }} as loss_bin,
+        {% for sum in sums if sum.of -%}
+        {{ sum.of }} as {{ sum.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from scored
+
+),
+
+binned_postings as (
+
+    select
+        *,
+        {{ log_loss.score_decile('score_bin') | indent(8) }} as score_decile
+    from postings
+
+),
+
+-- The one heavy pass. A row carries the dates of all its entries, so a posting and
+-- its reversal are aggregated together and told apart afterwards.
+aggregated as (
+
+    select
+        {{ scope | join(',\n        ') }},
+        {{ log_loss.rollup_grain_columns() | indent(8) }},
+        count(*) as entry_count,
+        {% for sum in sums if sum.of -%}
+        sum({{ sum.name }}) as {{ sum.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from binned_postings
+    group by grouping sets (
+        {%- for columns in log_loss.rollup_grouping_sets() %}
+        ({{ (scope + columns) | join(', ') }}){{ ',' if not loop.last }}
+        {%- endfor %}
+    )
+
+),
+
+entry_kinds as (
+
+    select 'prediction' as entry_kind
+    union all
+    select 'posting' as entry_kind
+    union all
+    select 'reversal' as entry_kind
+
+),
+
+ledger_entries as (
+
+    select
+        case entry_kind
+            when 'prediction' then prediction_date
+            when 'posting' then posting_date
+            else reversal_date
+        end as recorded_date,
+        grain,
+        metric_date,
+        model_name,
+        model_version,
+        cohort_name,
+        cohort_value,
+        bin,
+        case when entry_kind <> 'prediction' then label end as label,
+        case entry_kind
+            when 'prediction' then 'prediction'
+            when 'reversal' then reversal_type
+            else case posting_type when 'first' then 'new' else posting_type end
+        end as entry_type,
+        cast(null as {{ dbt.type_string() }}) as reason,
+        {% for sum in sums -%}
+        case
+            {%- if sum.needs_label %}
+            when entry_kind = 'prediction' then null
+            {%- endif %}
+            when grain not in ('{{ sum.grains | join("', '") }}') then null
+            {%- if sum.name == 'first_label_count' %}
+            when posting_type <> 'first' or entry_kind = 'reversal' then 0
+            else entry_count
+            {%- elif sum.name == 'revised_label_count' %}
+            when posting_type <> 'revised' or entry_kind = 'reversal' then 0
+            else entry_count
+            {%- else %}
+            when entry_kind = 'reversal' then -{{ sum.name }}
+            else {{ sum.name }}
+            {%- endif %}
+        end as {{ sum.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from aggregated
+    cross join entry_kinds
+    where
+        (
+            entry_kind = 'prediction'
+            and posting_type in ('unlabeled', 'first')
+            and grain <> 'loss_bin'
+        )
+        or (entry_kind = 'posting' and posting_type <> 'unlabeled')
+        or (entry_kind = 'reversal' and reversal_type is not null)
+
+),
+
+rejected_predictions as (
+
+    select
+        recorded_date,
+        metric_date,
+        model_name,
+        model_version,
+        {% for cohort in cohorts -%}
+        {{ cohort }},
+        {% endfor -%}
+        rejection_reason as reason
+    from {{ ref('stg_log_loss__predictions') }}
+    where
+        rejection_reason is not null
+        {%- if cutoff %}
+        and (recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }})
+        {%- endif %}
+
+    union all
+
+    select
+        recorded_date,
+        metric_date,
+        model_name,
+        model_version,
+        {% for cohort in cohorts -%}
+        {{ cohort }},
+        {% endfor -%}
+        'duplicate_prediction' as reason
+    from predictions
+    where load_rank > 1
+
+),
+
+rejection_entries as (
+
+    select
+        recorded_date,
+        {{ log_loss.rollup_grain_columns(bins=false) | indent(8) }},
+        metric_date,
+        model_name,
+        model_version,
+        reason,
+        count(*) as entry_count
+    from rejected_predictions
+    group by grouping sets (
+        {%- for columns in log_loss.rollup_grouping_sets(bins=false) %}
+        (
+            recorded_date, metric_date, model_name, model_version, reason
+            {{- ', ' ~ columns | join(', ') if columns }}
+        ){{ ',' if not loop.last }}
+        {%- endfor %}
+    )
+
+),
+
+{{ log_loss.label_event_entries(cutoff) }},
+
+entries as (
+
+    select
+        recorded_date,
+        grain,
+        metric_date,
+        model_name,
+        model_version,
+        cohort_name,
+        cohort_value,
+        bin,
+        label,
+        entry_type,
+        reason,
+        {{ sums | map(attribute='name') | join(',\n        ') }}
+    from ledger_entries
+
+    union all
+
+    select
+        recorded_date,
+        grain,
+        metric_date,
+        model_name,
+        model_version,
+        cohort_name,
+        cohort_value,
+        bin,
+        null as label,
+        'rejection' as entry_type,
+        reason,
+        {{ log_loss.only_entry_count() | indent(8) }}
+    from rejection_entries
+
+    union all
+
+    select
+        recorded_date,
+        'label_event' as grain,
+        metric_date,
+        model_name,
+        '(none)' as model_version,
+        'all' as cohort_name,
+        'all' as cohort_value,
+        null as bin,
+        null as label,
+        entry_type,
+        reason,
+        {{ log_loss.only_entry_count() | indent(8) }}
+    from label_event_entries
+
+),
+
+summed as (
+
+    select
+        recorded_date,
+        grain,
+        metric_date,
+        model_name,
+        model_version,
+        cohort_name,
+        cohort_value,
+        bin,
+        label,
+        entry_type,
+        reason,
+        {% for sum in sums -%}
+        sum({{ sum.name }}) as {{ sum.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from entries
+    {%- if cutoff %}
+    where recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }}
+    {%- endif %}
+    group by
+        recorded_date,
+        grain,
+        metric_date,
+        model_name,
+        model_version,
+        cohort_name,
+        cohort_value,
+        bin,
+        label,
+        entry_type,
+        reason
+
+),
+
+-- Incremental strategies replace the partitions present in the new rows. A marker
+-- makes a partition present that has become empty; the undated one is in every run
+-- and carries the fingerprint of the settings.
+markers as (
+
+    select
+        {{ log_loss.undated() }} as recorded_date,
+        '{{ fingerprint }}' as fingerprint
+
+    {%- if cutoff %}
+
+    union all
+
+    select distinct
+        recorded_date,
+        cast(null as {{ dbt.type_string() }}) as fingerprint
+    from {{ this }}
+    where recorded_date >= {{ cutoff }}
+    {%- endif %}
+
+)
+
+select
+    recorded_date,
+    grain,
+    metric_date,
+    model_name,
+    model_version,
+    cohort_name,
+    cohort_value,
+    cast(bin as {{ dbt.type_int() }}) as bin,
+    label,
+    entry_type,
+    reason,
+    {% for sum in sums -%}
+    cast({{ sum.name }} as {{ sum.type }}) as {{ sum.name }},
+    {% endfor -%}
+    cast(null as {{ dbt.type_string() }}) as fingerprint
+from summed
+
+union all
+
+select
+    recorded_date,
+    'marker' as grain,
+    recorded_date as metric_date,
+    cast(null as {{ dbt.type_string() }}) as model_name,
+    cast(null as {{ dbt.type_string() }}) as model_version,
+    cast(null as {{ dbt.type_string() }}) as cohort_name,
+    cast(null as {{ dbt.type_string() }}) as cohort_value,
+    cast(null as {{ dbt.type_int() }}) as bin,
+    cast(null as {{ dbt.type_string() }}) as label,
+    cast(null as {{ dbt.type_string() }}) as entry_type,
+    cast(null as {{ dbt.type_string() }}) as reason,
+    {% for sum in sums -%}
+    cast(null as {{ sum.type }}) as {{ sum.name }},
+    {% endfor -%}
+    fingerprint
+from markers

@@ -1,0 +1,44 @@
+with
+
+entries as (
+
+    {{ log_loss.rollup_rows(['overall', 'label_event']) }}
+
+),
+
+counted as (
+
+    select
+        metric_date,
+        model_name,
+        model_version,
+        case when grain = 'label_event' then 'labels' else 'predictions' end as source,
+        coalesce(reason, entry_type) as reason,
+        entry_count as row_count
+    from entries
+    where entry_type in ('rejection', 'unmatched')
+
+    union all
+
+    select
+        metric_date,
+        model_name,
+        model_version,
+        'predictions' as source,
+        'label_before_prediction' as reason,
+        label_before_prediction_count as row_count
+    from entries
+    where entry_type in ('new', 'revised', 'withdrawn')
+
+)
+
+select
+    metric_date,
+    model_name,
+    model_version,
+    source,
+    reason,
+    cast(sum(row_count) as {{ dbt.type_bigint() }}) as row_count
+from counted
+group by metric_date, model_name, model_version, source, reason
+having sum(row_count) <> 0

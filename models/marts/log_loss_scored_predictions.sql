@@ -1,0 +1,30 @@
+{{ config(materialized='view') }}
+{%- set settings = log_loss.configuration() %}
+
+with
+
+{{ log_loss.ledger(now=true) }}
+
+select
+    request_id,
+    model_name,
+    model_version,
+    predicted_at,
+    recorded_at,
+    {% for cohort in settings.cohorts -%}
+    cohort_{{ loop.index }} as {{ cohort }},
+    {% endfor -%}
+    weight,
+    {{ log_loss.probability_columns() | join(',\n    ') }},
+    score,
+    label,
+    labeled_at,
+    label_recorded_at,
+    probability_of_label,
+    loss,
+    brier_score,
+    is_correct = 1 as is_correct,
+    is_clipped = 1 as is_clipped,
+    is_label_before_prediction = 1 as is_label_before_prediction,
+    entropy as expected_loss
+from scored

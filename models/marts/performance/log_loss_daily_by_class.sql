@@ -1,0 +1,37 @@
+with
+
+labels as (
+
+    select
+        *,
+        {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_log_loss,
+        {{ log_loss.sample_stddev(
+            'loss_sum', 'loss_squared_sum', 'labeled_count'
+        ) | indent(8) }} as log_loss_stddev,
+        sum(labeled_count) over (
+            partition by metric_date, model_name, model_version
+        ) as labeled_count_of_day
+    from {{ ref('int_log_loss__label_sums') }}
+    where cohort_name = 'all'
+
+)
+
+select
+    metric_date,
+    model_name,
+    model_version,
+    label,
+    labeled_count,
+    {{ log_loss.safe_divide('labeled_count', 'labeled_count_of_day') }} as label_share,
+    mean_log_loss,
+    log_loss_stddev,
+    {{ log_loss.confidence_interval(
+        'lower', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
+    ) | indent(4) }} as log_loss_ci_lower,
+    {{ log_loss.confidence_interval(
+        'upper', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
+    ) | indent(4) }} as log_loss_ci_upper,
+    clipped_count between 1 and 9 as ci_is_fragile,
+    {{ log_loss.safe_divide('correct_count', 'labeled_count') }} as recall
+from labels
+where labeled_count > 0

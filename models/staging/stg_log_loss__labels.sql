@@ -1,0 +1,88 @@
+{%- set settings = log_loss.configuration() -%}
+{%- set columns = log_loss.input_columns('log_loss_labels') -%}
+{%- do log_loss.require_input_columns('log_loss_labels', columns, {
+    'request_id': 'every label',
+    'model_name': 'every label',
+    'label': 'every label',
+    'labeled_at': 'every label',
+}) -%}
+{%- set has_loaded_at = columns is not none and 'loaded_at' in columns -%}
+
+with
+
+source as (
+
+    select * from {{ log_loss.input_relation('log_loss_labels') }}
+
+),
+
+typed as (
+
+    select
+        nullif(cast(request_id as {{ dbt.type_string() }}), '') as request_id,
+        nullif(cast(model_name as {{ dbt.type_string() }}), '') as model_name,
+        {{ log_loss.normalize_label('label') }} as spelling,
+        cast(labeled_at as {{ dbt.type_timestamp() }}) as labeled_at,
+        {% if has_loaded_at -%}
+        coalesce(
+            cast(loaded_at as {{ dbt.type_timestamp() }}),
+            cast(labeled_at as {{ dbt.type_timestamp() }})
+        ) as loaded_at
+        {%- else -%}
+        cast(labeled_at as {{ dbt.type_timestamp() }}) as loaded_at
+        {%- endif %}
+    from source
+
+),
+
+classified as (
+
+    select
+        *,
+        -- 0 withdraws the label; null is no class of the model
+        case
+            when spelling is null then 0
+            else {{ log_loss.class_index('spelling') }}
+        end as class_index
+    from typed
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when request_id is null then 'missing_request_id'
+            when model_name is null then 'missing_model'
+            when labeled_at is null then 'missing_labeled_at'
+            when class_index is null then 'unknown_class'
+            when loaded_at > {{ dbt.dateadd('day', 1, log_loss.utc_now()) }}
+            then 'future_timestamp'
+        end as rejection_reason
+    from classified
+
+),
+
+dated as (
+
+    select
+        *,
+        case
+            when rejection_reason = 'future_timestamp' then null
+            else loaded_at
+        end as recorded_at
+    from judged
+
+)
+
+select
+    request_id,
+    coalesce(model_name, '(unknown)') as model_name,
+    {{ log_loss.class_label('class_index') }} as label,
+    class_index,
+    labeled_at,
+    recorded_at,
+    coalesce(cast(recorded_at as date), {{ log_loss.undated() }}) as recorded_date,
+    rejection_reason
+from dated

@@ -1,0 +1,148 @@
+{%- set settings = log_loss.configuration() -%}
+{%- set columns = log_loss.input_columns('log_loss_predictions') -%}
+{%- set needed = {
+    'request_id': 'every prediction',
+    'model_name': 'every prediction',
+    'model_version': 'every prediction',
+    'predicted_at': 'every prediction',
+} -%}
+{%- for cohort in settings.cohorts -%}
+    {%- do needed.update({cohort: 'log_loss_cohorts'}) -%}
+{%- endfor -%}
+{%- if settings.weight -%}
+    {%- do needed.update({settings.weight: 'log_loss_weight'}) -%}
+{%- endif -%}
+{%- for model in settings.models[1:] -%}
+    {%- for class in model.classes if class.column -%}
+        {%- do needed.update({class.column: 'log_loss_models'}) -%}
+    {%- endfor -%}
+{%- endfor -%}
+{#- with every model declared, the column of the undeclared ones may be left out -#}
+{%- set has_probability = columns is none or 'probability' in columns -%}
+{%- if settings.models | length == 1 -%}
+    {%- do needed.update({'probability': 'models that log_loss_models leaves out'}) -%}
+{%- endif -%}
+{%- do log_loss.require_input_columns('log_loss_predictions', columns, needed) -%}
+{%- set has_loaded_at = columns is not none and 'loaded_at' in columns -%}
+{%- set probabilities = log_loss.probability_columns() -%}
+{%- set all_binary = settings.class_counts == [2] -%}
+
+with
+
+source as (
+
+    select * from {{ log_loss.input_relation('log_loss_predictions') }}
+
+),
+
+typed as (
+
+    select
+        nullif(cast(request_id as {{ dbt.type_string() }}), '') as request_id,
+        nullif(cast(model_name as {{ dbt.type_string() }}), '') as model_name,
+        nullif(cast(model_version as {{ dbt.type_string() }}), '') as model_version,
+        cast(predicted_at as {{ dbt.type_timestamp() }}) as predicted_at,
+        {% if has_loaded_at -%}
+        coalesce(
+            cast(loaded_at as {{ dbt.type_timestamp() }}),
+            cast(predicted_at as {{ dbt.type_timestamp() }})
+        ) as loaded_at,
+        {% else -%}
+        cast(predicted_at as {{ dbt.type_timestamp() }}) as loaded_at,
+        {% endif -%}
+        {{ log_loss.class_count() }} as class_count,
+        {% for probability in probabilities -%}
+        {{ log_loss.class_probability(loop.index0, has_probability) }}
+            as {{ probability }},
+        {% endfor -%}
+        {% for cohort in settings.cohorts -%}
+        coalesce(
+            cast({{ cohort }} as {{ dbt.type_string() }}), '(unknown)'
+        ) as cohort_{{ loop.index }},
+        {% endfor -%}
+        {% if settings.weight -%}
+        cast({{ settings.weight }} as {{ log_loss.type_double() }}) as weight
+        {%- else -%}
+        {{ log_loss.double(1) }} as weight
+        {%- endif %}
+    from source
+
+),
+
+judged as (
+
+    select
+        *,
+        -- `not (x between ...)` rather than `x not between ...`: NaN fails on
+        -- every engine, whatever order it gives NaN
+        case
+            when request_id is null then 'missing_request_id'
+            when model_name is null or model_version is null then 'missing_model'
+            when predicted_at is null then 'missing_predicted_at'
+            when {% for probability in probabilities -%}
+                {{ 'or ' if not loop.first }}
+                {%- if loop.index > 2 %}class_count >= {{ loop.index }} and {% endif -%}
+                {{ probability }} is null
+            {% endfor -%}
+            then 'missing_probability'
+            when {% for probability in probabilities -%}
+                {{ 'or ' if not loop.first }}
+                {%- if loop.index > 2 %}class_count >= {{ loop.index }} and {% endif -%}
+                not ({{ probability }} between 0 and 1)
+            {% endfor -%}
+            then 'probability_out_of_range'
+            {%- if not all_binary or log_loss.has_two_column_model() %}
+            when not (
+                abs(
+                    {% for probability in probabilities -%}
+                    {{ '+ ' if not loop.first }}coalesce({{ probability }}, 0)
+                    {% endfor -%}
+                    - 1
+                ) <= {{ log_loss.double(settings.probability_sum_tolerance) }}
+            )
+            then 'probabilities_do_not_sum_to_one'
+            {%- endif %}
+            {%- if settings.weight %}
+            when
+                weight is null
+                or not (weight between 0 and {{ log_loss.largest_double() }})
+            then 'invalid_weight'
+            {%- endif %}
+            when loaded_at > {{ dbt.dateadd('day', 1, log_loss.utc_now()) }}
+            then 'future_timestamp'
+        end as rejection_reason
+    from typed
+
+),
+
+dated as (
+
+    select
+        *,
+        cast(coalesce(predicted_at, loaded_at) as date) as dated_on,
+        case
+            when rejection_reason = 'future_timestamp' then null
+            else loaded_at
+        end as recorded_at
+    from judged
+
+)
+
+select
+    request_id,
+    coalesce(model_name, '(unknown)') as model_name,
+    coalesce(model_version, '(unknown)') as model_version,
+    predicted_at,
+    coalesce(dated_on, {{ log_loss.undated() }}) as metric_date,
+    recorded_at,
+    coalesce(cast(recorded_at as date), {{ log_loss.undated() }}) as recorded_date,
+    class_count,
+    {% for probability in probabilities -%}
+    {{ probability }},
+    {% endfor -%}
+    {% for cohort in settings.cohorts -%}
+    cohort_{{ loop.index }},
+    {% endfor -%}
+    weight,
+    rejection_reason
+from dated
