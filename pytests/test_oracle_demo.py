@@ -1,0 +1,164 @@
+"""The demo's flights: every mart, row and column equals the oracle's."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from harness import UserProject
+from oracle import (
+    GRAINS,
+    Oracle,
+    agrees,
+    differences,
+    labeled,
+    mart_differences,
+    mean_loss,
+    scikit_learn_mean_loss,
+)
+
+SEEDS = Path(__file__).parents[1] / "seeds"
+
+CLASSES = {"on_time": "p_on_time", "late": "p_late", "very_late": "p_very_late"}
+VARIABLES = {
+    "log_loss_cohorts": ["origin", "carrier"],
+    "log_loss_weight": "seats",
+    "log_loss_models": [
+        {
+            "name": "flight_outcome",
+            "classes": [{"label": k, "column": v} for k, v in CLASSES.items()],
+        }
+    ],
+}
+NUMBERS = {"seats", "probability", *CLASSES.values()}
+
+
+def sql_type(column: str) -> str:
+    if column in NUMBERS:
+        return "double"
+    return "timestamp" if column.endswith("_at") else "varchar"
+
+
+def python_value(column: str, written: str) -> object:
+    if written == "":
+        return None
+    if column in NUMBERS:
+        return float(written)
+    return datetime.fromisoformat(written) if column.endswith("_at") else written
+
+
+def seed(name: str) -> list[dict]:
+    with (SEEDS / f"{name}.csv").open(newline="") as file:
+        return [
+            {column: python_value(column, written) for column, written in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Oracle:
+    return Oracle(seed("demo_predictions"), seed("demo_labels"), VARIABLES)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    directory = tmp_path_factory.mktemp("demo")
+    project = UserProject(
+        directory / "warehouse.duckdb", directory / "target", dict(VARIABLES)
+    )
+    for table in ("predictions", "labels"):
+        rows = seed(f"demo_{table}")
+        project.load_rows(table, rows, {column: sql_type(column) for column in rows[0]})
+    project.run()
+    return project
+
+
+@pytest.fixture(scope="module")
+def expected(oracle: Oracle) -> dict[str, list[dict]]:
+    return oracle.marts()
+
+
+@pytest.mark.parametrize("mart", GRAINS)
+def test_mart_equals_the_oracle(
+    demo: UserProject, expected: dict[str, list[dict]], mart: str
+) -> None:
+    assert len(expected[mart]) > 50, "the demo should exercise every mart"
+    assert mart_differences(mart, demo.mart_rows(mart), expected[mart]) == []
+
+
+def test_scored_predictions_equal_the_oracle_row_by_row(
+    demo: UserProject, oracle: Oracle
+) -> None:
+    found = differences(
+        demo.mart_rows("log_loss_scored_predictions"),
+        oracle.scored_predictions(),
+        ["request_id", "model_name", "model_version"],
+    )
+    assert found == []
+
+
+def test_mean_log_loss_is_scikit_learns_on_every_version_and_day(
+    demo: UserProject, oracle: Oracle
+) -> None:
+    judged = set()
+    for row in demo.mart_rows("log_loss_daily"):
+        key = (row["metric_date"], row["model_name"], row["model_version"])
+        group = oracle.now.group(key)
+        if not labeled(group):
+            assert row["mean_log_loss"] is None
+            continue
+        theirs = scikit_learn_mean_loss(group, oracle.settings.epsilon)
+        slack = mean_loss(group).within
+        assert abs(row["mean_log_loss"] - theirs) <= slack, key
+        judged.add(key[1:])
+    assert len(judged) == 4, "two versions of the binary and of the 3-class model"
+
+
+def test_every_past_date_can_be_read_from_the_corrections(
+    demo: UserProject, oracle: Oracle
+) -> None:
+    """The last row up to a date is what a mart built on that date said."""
+    history = sorted(
+        demo.mart_rows("log_loss_retroactive_corrections"),
+        key=lambda row: row["as_of_date"],
+    )
+    latest, compared = {}, 0
+    for day in days(oracle.recorded_dates[0], oracle.as_of_date):
+        for row in history:
+            if row["as_of_date"] == day:
+                key = (row["metric_date"], row["model_name"], row["model_version"])
+                latest[key] = row
+        snapshot = oracle.as_of(day)
+        assert latest.keys() == snapshot.accepted.keys(), day
+        for key, row in latest.items():
+            group = snapshot.group(key)
+            assert row["prediction_count_as_of"] == len(group), (day, key)
+            assert row["labeled_count_as_of"] == len(labeled(group)), (day, key)
+            assert agrees(row["mean_log_loss_as_of"], mean_loss(group)), (day, key)
+            compared += 1
+    assert compared > 10_000
+
+
+def days(first: date, last: date) -> list[date]:
+    return [first + timedelta(n) for n in range((last - first).days + 1)]
+
+
+@pytest.mark.parametrize("as_of_date", ["2013-06-12", "2013-07-31", "2013-09-20"])
+def test_marts_rebuilt_as_of_a_date_equal_what_was_known_then(
+    demo: UserProject, as_of_date: str
+) -> None:
+    """Early, mid-history, and after the last load, where only ages move on."""
+    variables = {**VARIABLES, "log_loss_as_of_date": as_of_date}
+    rebuilt = UserProject(demo.path, demo.target_path, variables)
+    rebuilt.run()
+    expected = Oracle(seed("demo_predictions"), seed("demo_labels"), variables).marts()
+    found = [
+        difference
+        for mart in GRAINS
+        for difference in mart_differences(mart, rebuilt.mart_rows(mart), expected[mart])
+    ]
+    demo.run()
+    assert found == []

@@ -1,0 +1,11 @@
+{#
+    What: as of every date, a day has no more labels than accepted predictions and no
+    fewer than none, and no label has a negative count.
+    When it matters: never, unless rows were changed in place in a source; the ledger
+    then posted something that it can no longer take back.
+    How to resolve: rebuild with
+    `dbt build --full-refresh --select int_log_loss__rollup+`.
+#}
+select *
+from {{ ref('int_log_loss__corrections') }}
+where labeled_count_as_of < 0 or labeled_count_as_of > prediction_count_as_of
