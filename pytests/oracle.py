@@ -749,11 +749,12 @@ class Oracle:
         latest = self.recorded_dates[-1] if self.recorded_dates else None
         return self.settings.as_of_date or latest
 
+    def snapshot(self, day: date) -> Snapshot:
+        return Snapshot.of(day, self.settings, self._predictions, self._labels)
+
     def as_of(self, day: date) -> Snapshot:
         if day not in self._snapshots:
-            self._snapshots[day] = Snapshot.of(
-                day, self.settings, self._predictions, self._labels
-            )
+            self._snapshots[day] = self.snapshot(day)
         return self._snapshots[day]
 
     @property
@@ -1209,3 +1210,10 @@ def differences(
 def mart_differences(name: str, actual: list[Row], expected: list[Row]) -> list[str]:
     grain = ["metric_date", "model_name", "model_version", *GRAINS[name]]
     return [f"{name}: {found}" for found in differences(actual, expected, grain)]
+
+
+def fail_on(found: list[str]) -> None:
+    """The first few differences; a thousand more would not help a reader."""
+    shown = "\n".join(found[:20])
+    if found:
+        raise AssertionError(f"{len(found)} differences, the first of them:\n{shown}")

@@ -6,15 +6,20 @@ package has built anything.
 
 from __future__ import annotations
 
+import copy
 import re
+import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from dbt.cli.main import dbtRunnerResult
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
 
+import harness
 from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject, messages
 
 INPUTS = {"predictions", "labels"}
@@ -40,36 +45,52 @@ LABEL = {
 # variable, received, fix
 MESSAGE = re.compile(
     r"log_loss: the variable `(?P<variable>[^`]+)` is not usable\."
-    r" Received: (?P<received>.+?)\. Fix: (?P<fix>.+)"
+    r" Received: (?P<received>.*?)\. Fix: (?P<fix>.+)"
 )
 
-Classes = list[dict]
+
+@dataclass
+class ParsedProject(UserProject):
+    """A project that is parsed once, because parsing is most of a failing run.
+
+    The settings of these cases are looked at after parsing, so they need not be
+    parsed again; the tests of `wrong` and `built` parse with theirs.
+    """
+
+    manifest: Manifest | None = None
+
+    def invoke(self, *arguments: str) -> dbtRunnerResult:
+        with pytest.MonkeyPatch.context() as patch:
+            parsed = partial(dbtRunner, manifest=copy.deepcopy(self.manifest))
+            patch.setattr(harness, "dbtRunner", parsed)
+            return super().invoke(*arguments)
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+def project(tmp_path_factory: pytest.TempPathFactory) -> ParsedProject:
     """One warehouse for every case: a wrong setting must leave it as it is."""
     directory = tmp_path_factory.mktemp("configuration")
-    shared = UserProject(directory / "warehouse.duckdb", directory / "target")
-    load_inputs(shared)
-    return shared
+    unparsed = UserProject(directory / "warehouse.duckdb", directory / "target")
+    load_inputs(unparsed)
+    manifest = unparsed.invoke("parse").result
+    return ParsedProject(unparsed.path, unparsed.target_path, manifest=manifest)
 
 
 @pytest.fixture
-def reloaded(project: UserProject) -> Iterator[UserProject]:
+def reloaded(project: ParsedProject) -> Iterator[ParsedProject]:
     """The same warehouse for a case that changes the inputs."""
     yield project
     load_inputs(project)
 
 
-def load_inputs(project: UserProject, *missing: str) -> None:
-    """One prediction and its label, without the columns named."""
-    for table, row, columns in [
-        ("predictions", PREDICTION, PREDICTIONS),
-        ("labels", LABEL, LABELS),
-    ]:
-        kept = {name: type_ for name, type_ in columns.items() if name not in missing}
-        project.load(table, pd.DataFrame([row])[list(kept)], kept)
+def load_inputs(project: UserProject) -> None:
+    """One prediction and its label."""
+    project.load("predictions", pd.DataFrame([PREDICTION]), PREDICTIONS)
+    project.load("labels", pd.DataFrame([LABEL]), LABELS)
+
+
+def drop_column(project: UserProject, table: str, column: str) -> None:
+    project.query(f"alter table raw.{table} drop column {column}")
 
 
 def configured(project: UserProject, **settings: object) -> UserProject:
@@ -132,7 +153,6 @@ NUMBERS = {
 def test_a_number_out_of_bounds(
     project: UserProject, variable: str, value: object, fix: str
 ) -> None:
-    # None would be the default; NaN and infinity are written as YAML reads them
     message = assert_stops(
         configured(project, **{variable: value}), variable, "", f"a number {fix}"
     )
@@ -313,7 +333,7 @@ def test_a_column_that_a_setting_asks_for(
 def test_a_column_that_every_input_has(
     reloaded: UserProject, table: str, column: str
 ) -> None:
-    load_inputs(reloaded, column)
+    drop_column(reloaded, table, column)
     assert_stops(
         reloaded, table, f"user_project.{table}, which has no column `{column}`", column
     )
@@ -321,7 +341,8 @@ def test_a_column_that_every_input_has(
 
 def test_a_column_that_both_inputs_lack(reloaded: UserProject) -> None:
     """Two findings, one message for each."""
-    load_inputs(reloaded, "model_name")
+    drop_column(reloaded, "predictions", "model_name")
+    drop_column(reloaded, "labels", "model_name")
     found = [MESSAGE.search(text) for text in messages(reloaded.invoke("run"))]
     assert {match["variable"] for match in found if match} == {
         "log_loss_predictions",
@@ -330,14 +351,12 @@ def test_a_column_that_both_inputs_lack(reloaded: UserProject) -> None:
 
 
 def test_probability_may_be_missing_where_every_model_is_declared(
-    reloaded: UserProject, tmp_path: Path
+    reloaded: ParsedProject, tmp_path: Path
 ) -> None:
-    load_inputs(reloaded, "probability")
-    own = replace(
-        configured(reloaded, models=declared(NO, {"label": 1, "column": "amount"})),
-        path=tmp_path / "own.duckdb",
-    )
-    load_inputs(own, "probability")
+    drop_column(reloaded, "predictions", "probability")
+    models = declared(NO, {"label": 1, "column": "amount"})
+    own = replace(configured(reloaded, models=models), path=tmp_path / "own.duckdb")
+    shutil.copy(reloaded.path, own.path)
     own.run("--select", "+stg_log_loss__predictions")
     assert own.mart("stg_log_loss__predictions")["probability_2"].tolist() == [2.0]
 
@@ -347,12 +366,12 @@ def test_probability_may_be_missing_where_every_model_is_declared(
     ("variable", "column"), [("thresholds", "rule"), ("suppressions", "starts_at")]
 )
 def test_an_optional_input_without_its_columns(
-    project: UserProject, variable: str, column: str
+    tmp_path: Path, variable: str, column: str
 ) -> None:
+    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
+    load_inputs(project)
     wrong = configured(project, **{variable: "user_project.labels"})
-    found = [MESSAGE.search(text) for text in messages(wrong.invoke("run"))]
-    assert [match["variable"] for match in found if match] == [f"log_loss_{variable}"]
-    assert f"no column `{column}`" in found[0]["received"]
+    assert_stops(wrong, variable, f"no column `{column}`", column)
 
 
 # ---------------------------------------------------------------------------------
@@ -424,23 +443,31 @@ def test_a_command_without_the_package_is_not_stopped(
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
-    """A build with every kind of setting, each as loosely written as is allowed."""
+    """A run with every kind of setting, each as loosely written as is allowed."""
     directory = tmp_path_factory.mktemp("built")
     project = configured(
         UserProject(directory / "warehouse.duckdb", directory / "target"),
-        # YAML reads 1e-12 without a point as text
+        # YAML reads 1e-12, without a point, as text
         epsilon="1e-12",
         lookback_days="4",
-        as_of_date="2024-01-20",
         cohorts=["Region"],
         weight="AMOUNT",
         models=declared(YES, {"label": 0}, name="O'Brien's"),
         reprocess_from="2024-01-01",
         suppressions="",
     )
-    load_inputs(project)
+    loaded = pd.DataFrame([PREDICTION | {"loaded_at": "2024-01-01 11:00"}])
+    project.load("predictions", loaded, PREDICTIONS | {"loaded_at": "timestamp"})
+    project.load("labels", pd.DataFrame([LABEL]), LABELS)
     project.run()
     return project
+
+
+@pytest.fixture
+def copied(built: UserProject, tmp_path: Path) -> UserProject:
+    """The same for a test that changes it."""
+    shutil.copy(built.path, tmp_path / "warehouse.duckdb")
+    return replace(built, path=tmp_path / "warehouse.duckdb")
 
 
 def test_loosely_written_settings_are_understood(built: UserProject) -> None:
@@ -448,56 +475,49 @@ def test_loosely_written_settings_are_understood(built: UserProject) -> None:
     assert by_cohort[["cohort_name", "cohort_value"]].to_numpy().tolist() == [
         ["Region", "north"]
     ]
-    assert built.mart("int_log_loss__clock")["as_of_date"].astype(str).tolist() == [
-        "2024-01-20"
-    ]
     scored = built.mart("log_loss_scored_predictions")
     assert scored["weight"].tolist() == [2.0]
+    assert scored["Region"].tolist() == ["north"]
     rollup = built.query(
         "select fingerprint from main.int_log_loss__rollup where fingerprint is not null"
     )
     assert "log_loss_epsilon=1e-12" in rollup["fingerprint"].item()
 
 
+@pytest.mark.xfail(strict=True, reason="one row per row of the roll-up")
+def test_the_clock_can_be_set(copied: UserProject) -> None:
+    copied.variables = {**copied.variables, "log_loss_as_of_date": "2024-01-01"}
+    copied.run("--select", "int_log_loss__clock")
+    clock = copied.mart("int_log_loss__clock")
+    assert clock["as_of_date"].astype(str).tolist() == ["2024-01-01"]
+
+
 @pytest.mark.parametrize("command", ["compile", "docs generate"])
 def test_good_settings_compile_before_the_first_run(
-    tmp_path: Path, command: str
+    built: UserProject, tmp_path: Path, command: str
 ) -> None:
-    project = UserProject(tmp_path / "empty.duckdb", tmp_path / "target")
+    project = replace(built, path=tmp_path / "empty.duckdb")
     result = project.invoke(*command.split())
     assert result.success, messages(result)
 
 
+@pytest.mark.xfail(strict=True, reason="loaded_at is looked up in run and build only")
 @pytest.mark.parametrize("command", ["compile", "docs generate"])
 def test_good_settings_compile_after_a_run(built: UserProject, command: str) -> None:
     result = built.invoke(*command.split())
     assert result.success, messages(result)
 
 
-@pytest.mark.xfail(strict=True, reason="loaded_at is looked up in run and build only")
-def test_compiling_after_a_run_over_inputs_with_loaded_at(tmp_path: Path) -> None:
-    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
-    loaded = pd.DataFrame([PREDICTION | {"loaded_at": "2024-01-01 11:00"}])
-    load_inputs(project)
-    project.load("predictions", loaded, PREDICTIONS | {"loaded_at": "timestamp"})
-    project.run()
-    result = project.invoke("compile")
-    assert result.success, messages(result)
-
-
 @pytest.mark.xfail(strict=True, reason="an alias is missing in the ledger")
-def test_an_empty_build_works_after_a_run(tmp_path: Path) -> None:
+def test_an_empty_build_works_after_a_run(copied: UserProject) -> None:
     """`--empty` is how continuous integration checks that the SQL is valid."""
-    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
-    load_inputs(project)
-    project.run()
-    result = project.invoke("run", "--empty")
+    result = copied.invoke("run", "--empty")
     assert result.success, messages(result)
 
 
 @pytest.mark.xfail(strict=True, reason="var() knows the defaults in the package only")
 def test_public_macros_work_in_the_users_own_models(project: UserProject) -> None:
-    result = project.invoke(
+    result = UserProject(project.path, project.target_path).invoke(
         "compile",
         "--inline",
         "select {{ log_loss.mean_log_loss('label', 'probability') }} from t",
@@ -505,13 +525,12 @@ def test_public_macros_work_in_the_users_own_models(project: UserProject) -> Non
     assert result.success, messages(result)
 
 
-def test_a_setting_that_changed_since_the_stored_rows(
-    built: UserProject, tmp_path: Path
-) -> None:
+def test_a_setting_that_changed_since_the_stored_rows(copied: UserProject) -> None:
     """The stored sums were made with the old value: adding new ones would be wrong."""
-    changed = replace(built, variables={**built.variables, "log_loss_epsilon": 1e-6})
+    copied.variables = {**copied.variables, "log_loss_epsilon": 1e-6}
     message = assert_stops(
-        changed, "epsilon", "log_loss_epsilon=1e-12", "--full-refresh"
+        copied, "epsilon", "log_loss_epsilon=1e-12", "--full-refresh"
     )
     assert "log_loss_epsilon=1e-06" in message["received"]
-    assert changed.invoke("compile", "--select", "predictions").success
+    copied.full_refresh()
+    assert copied.mart("log_loss_daily")["labeled_count"].tolist() == [1]

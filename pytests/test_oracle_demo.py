@@ -14,6 +14,7 @@ from oracle import (
     Oracle,
     agrees,
     differences,
+    fail_on,
     labeled,
     mart_differences,
     mean_loss,
@@ -86,7 +87,7 @@ def test_mart_equals_the_oracle(
     demo: UserProject, expected: dict[str, list[dict]], mart: str
 ) -> None:
     assert len(expected[mart]) > 50, "the demo should exercise every mart"
-    assert mart_differences(mart, demo.mart_rows(mart), expected[mart]) == []
+    fail_on(mart_differences(mart, demo.mart_rows(mart), expected[mart]))
 
 
 def test_scored_predictions_equal_the_oracle_row_by_row(
@@ -97,7 +98,7 @@ def test_scored_predictions_equal_the_oracle_row_by_row(
         oracle.scored_predictions(),
         ["request_id", "model_name", "model_version"],
     )
-    assert found == []
+    fail_on(found)
 
 
 def test_mean_log_loss_is_scikit_learns_on_every_version_and_day(
@@ -131,7 +132,7 @@ def test_every_past_date_can_be_read_from_the_corrections(
             if row["as_of_date"] == day:
                 key = (row["metric_date"], row["model_name"], row["model_version"])
                 latest[key] = row
-        snapshot = oracle.as_of(day)
+        snapshot = oracle.snapshot(day)
         assert latest.keys() == snapshot.accepted.keys(), day
         for key, row in latest.items():
             group = snapshot.group(key)
@@ -161,4 +162,4 @@ def test_marts_rebuilt_as_of_a_date_equal_what_was_known_then(
         for difference in mart_differences(mart, rebuilt.mart_rows(mart), expected[mart])
     ]
     demo.run()
-    assert found == []
+    fail_on(found)

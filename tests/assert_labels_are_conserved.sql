@@ -37,10 +37,10 @@ entries as (
 )
 
 select
-    coalesce(input_rows.model_name, entries.model_name) as model_name,
-    coalesce(input_rows.recorded_date, entries.recorded_date) as recorded_date,
     input_rows.row_count,
-    entries.entry_count
+    entries.entry_count,
+    coalesce(input_rows.model_name, entries.model_name) as model_name,
+    coalesce(input_rows.recorded_date, entries.recorded_date) as recorded_date
 from input_rows
 full outer join entries
     on

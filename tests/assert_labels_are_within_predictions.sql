@@ -6,6 +6,12 @@
     How to resolve: rebuild with
     `dbt build --full-refresh --select int_log_loss__rollup+`.
 #}
-select *
+select
+    metric_date,
+    as_of_date,
+    model_name,
+    model_version,
+    prediction_count_as_of,
+    labeled_count_as_of
 from {{ ref('int_log_loss__corrections') }}
 where labeled_count_as_of < 0 or labeled_count_as_of > prediction_count_as_of

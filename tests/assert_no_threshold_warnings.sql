@@ -6,6 +6,22 @@
 #}
 {{ config(severity='warn') }}
 
-select *
+select
+    rule,
+    model_name,
+    model_version,
+    cohort_name,
+    cohort_value,
+    label,
+    window_start_date,
+    window_end_date,
+    value,
+    ci_lower,
+    ci_upper,
+    sample_count,
+    label_coverage,
+    warn_at,
+    error_at,
+    status
 from {{ ref('log_loss_threshold_status') }}
 where status = 'warn'

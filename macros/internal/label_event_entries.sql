@@ -42,7 +42,7 @@ label_events as (
 
 ),
 
-label_event_states as (
+label_event_dates as (
 
     select
         model_name,
@@ -64,10 +64,31 @@ label_event_states as (
         case
             when superseded_at > matched_at then cast(superseded_at as date)
             when superseded_at is not null then cast(matched_at as date)
-        end as superseded_from,
-        count(*) as event_count
+        end as superseded_from
     from label_events
-    group by 1, 2, 3, 4, 5, 6, 7
+
+),
+
+label_event_states as (
+
+    select
+        model_name,
+        metric_date,
+        unmatched_from,
+        unmatched_until,
+        effective_from,
+        effective_until,
+        superseded_from,
+        count(*) as event_count
+    from label_event_dates
+    group by
+        model_name,
+        metric_date,
+        unmatched_from,
+        unmatched_until,
+        effective_from,
+        effective_until,
+        superseded_from
 
 ),
 
@@ -82,6 +103,16 @@ label_event_changes as (
     select 'effective_until' as change
     union all
     select 'superseded_from' as change
+
+),
+
+dated_states as (
+
+    select
+        label_event_states.*,
+        label_event_changes.change
+    from label_event_states
+    cross join label_event_changes
 
 ),
 
@@ -106,8 +137,7 @@ label_state_entries as (
             when change in ('unmatched_until', 'effective_until') then -event_count
             else event_count
         end as entry_count
-    from label_event_states
-    cross join label_event_changes
+    from dated_states
 
 ),
 

@@ -138,7 +138,9 @@ null as {{ sum.name }}
     ) %}
     {% set processed_until = stored.rows[0][0] %}
     {% set stored_fingerprint = stored.rows[0][1] %}
-    {% if stored_fingerprint and stored_fingerprint != fingerprint %}
+    {# other commands cannot know whether the inputs have a `loaded_at` #}
+    {% if flags.WHICH in ('run', 'build') and stored_fingerprint
+        and stored_fingerprint != fingerprint %}
         {% set changes = [] %}
         {% set now = fingerprint.split(' ') %}
         {% for before in stored_fingerprint.split(' ') if before not in now %}

@@ -153,7 +153,7 @@ states as (
 means as (
 
     select
-        states.*,
+        *,
         {{ log_loss.safe_divide('loss_sum_as_of', 'labeled_count_as_of') }}
             as mean_log_loss_as_of,
         lag(labeled_count_as_of) over (
@@ -260,7 +260,8 @@ select
                 else previous_mean_log_loss
             end - previous_mean_log_loss
     end as change_from_revisions,
-    {{ log_loss.days_between('metric_date', 'recorded_date') }} as days_after,
+    {{ log_loss.days_between('metric_date', 'recorded_date') }}
+        as days_after,
     coalesce(
         recorded_date > published_date
         and abs(mean_log_loss_as_of - published_mean_log_loss)

@@ -1,5 +1,6 @@
 {%- set settings = log_loss.configuration() -%}
-{%- set sums = log_loss.rollup_sums() | rejectattr('name', 'equalto', 'entry_count') | list -%}
+{%- set sums = log_loss.rollup_sums()
+    | rejectattr('name', 'equalto', 'entry_count') | list -%}
 
 with
 

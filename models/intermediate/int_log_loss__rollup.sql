@@ -122,6 +122,16 @@ entry_kinds as (
 
 ),
 
+dated_rows as (
+
+    select
+        aggregated.*,
+        entry_kinds.entry_kind
+    from aggregated
+    cross join entry_kinds
+
+),
+
 ledger_entries as (
 
     select
@@ -149,7 +159,9 @@ ledger_entries as (
             {%- if sum.needs_label %}
             when entry_kind = 'prediction' then null
             {%- endif %}
-            when grain not in ('{{ sum.grains | join("', '") }}') then null
+            when grain not in (
+                '{{ sum.grains | join("', '") }}'
+            ) then null
             {%- if sum.name == 'first_label_count' %}
             when posting_type <> 'first' or entry_kind = 'reversal' then 0
             else entry_count
@@ -162,8 +174,7 @@ ledger_entries as (
             {%- endif %}
         end as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from aggregated
-    cross join entry_kinds
+    from dated_rows
     where
         (
             entry_kind = 'prediction'

@@ -9,16 +9,16 @@ with
 days as (
 
     select
-        days.*,
-        windows.window_name,
-        windows.window_start_date,
-        windows.window_end_date
-    from {{ ref('int_log_loss__daily_sums') }} as days
-    inner join {{ ref('int_log_loss__evaluation_windows') }} as windows
+        daily.*,
+        evaluation_windows.window_name,
+        evaluation_windows.window_start_date,
+        evaluation_windows.window_end_date
+    from {{ ref('int_log_loss__daily_sums') }} as daily
+    inner join {{ ref('int_log_loss__evaluation_windows') }} as evaluation_windows
         on
-            days.model_name = windows.model_name
-            and days.metric_date >= windows.window_start_date
-            and days.metric_date <= windows.window_end_date
+            daily.model_name = evaluation_windows.model_name
+            and daily.metric_date >= evaluation_windows.window_start_date
+            and daily.metric_date <= evaluation_windows.window_end_date
 
 ),
 

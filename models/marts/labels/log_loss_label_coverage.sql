@@ -44,7 +44,8 @@ delays as (
     select
         metric_date,
         {{ scope }},
-        {{ log_loss.days_between('metric_date', 'recorded_date') }} as delay_days,
+        {{ log_loss.days_between('metric_date', 'recorded_date') }}
+            as delay_days,
         sum(first_label_count) as first_label_count
     from entries
     where first_label_count > 0
