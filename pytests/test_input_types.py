@@ -1,0 +1,323 @@
+"""Inputs may have any type that casts to the documented one: the numbers are the same.
+
+The rows are the same in every case; only their SQL types and spellings differ. Expected
+values come from scikit-learn. Probabilities are multiples of 1/64, which every type
+used here holds exactly.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from dbt.cli.main import dbtRunner
+from sklearn import metrics
+
+from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, PROJECT, UserProject
+
+REPOSITORY = Path(__file__).parent.parent
+EPSILON = 1e-15
+
+# undeclared `plain`, and `delay` with a class that is a word
+CLASSES = {"plain": ["0", "1"], "delay": ["on_time", "late"]}
+VARIABLES = {
+    "log_loss_models": [
+        {
+            "name": "delay",
+            "classes": [
+                {"label": "on_time"},
+                {"label": "late", "column": "probability"},
+            ],
+        }
+    ]
+}
+
+
+def predictions(model: str) -> pd.DataFrame:
+    """Thirty predictions on three days, one every other hour and at midnight."""
+    numbers = np.arange(30)
+    return pd.DataFrame(
+        {
+            "request_id": [str(1000 + number) for number in numbers],
+            "model_name": model,
+            "model_version": "3",
+            "predicted_at": pd.Timestamp("2024-01-01") + pd.to_timedelta(
+                numbers // 10 * 24 + numbers % 10 * 2, unit="h"
+            ),
+            "probability": (numbers * 7 % 64 + 1) / 64,
+        }
+    )  # fmt: skip
+
+
+def labels(model: str) -> pd.DataFrame:
+    """A label for all but the last two; one is revised, one is withdrawn."""
+    first = predictions(model).head(28)
+    chosen = [CLASSES[model][number * 5 % 7 % 2] for number in range(len(first))]
+    events = pd.DataFrame(
+        {
+            "request_id": first["request_id"],
+            "model_name": model,
+            "label": chosen,
+            "labeled_at": first["predicted_at"] + pd.Timedelta(hours=36),
+        }
+    )
+    later = events.head(2).copy()
+    later["label"] = [next(c for c in CLASSES[model] if c != chosen[0]), None]
+    later["labeled_at"] += pd.Timedelta(hours=24)
+    return pd.concat([events, later], ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What is loaded, before any spelling is changed."""
+
+    predictions: pd.DataFrame
+    labels: pd.DataFrame
+
+    def changed(
+        self, changes: dict[str, Callable[[pd.Series], object]]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Both tables with a function applied to each column named."""
+        tables = self.predictions.copy(), self.labels.copy()
+        for table in tables:
+            for column, change in changes.items():
+                if column in table:
+                    table[column] = change(table[column])
+        return tables
+
+
+def rows_of(*models: str) -> Rows:
+    return Rows(
+        pd.concat([predictions(model) for model in models], ignore_index=True),
+        pd.concat([labels(model) for model in models], ignore_index=True),
+    )
+
+
+def certain(rows: Rows) -> Rows:
+    """The same with probabilities of 0 and 1, and everything at midnight."""
+    predictions, labels = rows.changed(
+        {
+            "probability": lambda column: (column > 0.5).astype(float),
+            "predicted_at": lambda column: column.dt.floor("D"),
+            "labeled_at": lambda column: column.dt.floor("D"),
+        }
+    )
+    return Rows(predictions, labels)
+
+
+def expected_daily(rows: Rows) -> pd.DataFrame:
+    """Counts and scikit-learn's mean loss by model and UTC date."""
+    latest = rows.labels.sort_values("labeled_at").drop_duplicates(
+        ["request_id", "model_name"], keep="last"
+    )
+    judged = rows.predictions.merge(
+        latest, on=["request_id", "model_name"], how="left"
+    )
+    judged["metric_date"] = judged["predicted_at"].dt.floor("D")
+    records = []
+    for (model, day), group in judged.groupby(["model_name", "metric_date"]):
+        labeled = group.dropna(subset=["label"])
+        positive = labeled["probability"].to_numpy()
+        matrix = np.column_stack([1 - positive, positive])
+        records.append(
+            {
+                "model_name": model,
+                "metric_date": day,
+                "prediction_count": len(group),
+                "rejected_count": 0,
+                "labeled_count": len(labeled),
+                "mean_log_loss": metrics.log_loss(
+                    labeled["label"].map(CLASSES[model].index),
+                    np.clip(matrix, EPSILON, 1 - EPSILON),
+                    labels=[0, 1],
+                ),
+            }
+        )
+    return pd.DataFrame(records)
+
+
+def assert_expected(project: UserProject, rows: Rows) -> None:
+    daily = project.mart("log_loss_daily")
+    expected = expected_daily(rows)
+    pd.testing.assert_frame_equal(
+        daily[list(expected.columns)]
+        .sort_values(["model_name", "metric_date"])
+        .reset_index(drop=True),
+        expected,
+        check_dtype=False,
+        rtol=1e-12,
+        atol=0,
+    )
+    assert len(project.mart("log_loss_rejections")) == 0
+
+
+def load(
+    project: UserProject,
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    types: dict[str, str],
+) -> None:
+    for name, table, columns in [
+        ("predictions", tables[0], PREDICTION_COLUMNS),
+        ("labels", tables[1], LABEL_COLUMNS),
+    ]:
+        project.load(
+            name, table, {column: types.get(column, columns[column]) for column in columns}
+        )
+
+
+def build(project: UserProject) -> None:
+    project.run("--full-refresh", "--select", "+log_loss_daily", "+log_loss_rejections")
+
+
+def spelled(**spellings: list[str]) -> Callable[[pd.Series], pd.Series]:
+    """Replace each label by its spellings in turn."""
+
+    def change(column: pd.Series) -> pd.Series:
+        turns = {label: 0 for label in spellings}
+        changed = []
+        for label in column:
+            if label in spellings:
+                choices = spellings[label]
+                changed.append(choices[turns[label] % len(choices)])
+                turns[label] += 1
+            else:
+                changed.append(label)
+        return pd.Series(changed, index=column.index, dtype=object)
+
+    return change
+
+
+def iso(suffix: str) -> Callable[[pd.Series], pd.Series]:
+    return lambda column: column.dt.strftime("%Y-%m-%dT%H:%M:%S") + suffix
+
+
+PLAIN = rows_of("plain")
+WORDS = rows_of("plain", "delay")
+CERTAIN = certain(PLAIN)
+ZONED = {"predicted_at": iso("+00"), "labeled_at": iso("+00")}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Rows, the SQL types that differ from the documented ones, and spellings."""
+
+    rows: Rows
+    types: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, Callable[[pd.Series], object]] = field(default_factory=dict)
+
+
+CASES = {
+    "the documented types": Case(PLAIN),
+    "decimals, integer ids and labels": Case(
+        PLAIN,
+        {"probability": "decimal(9, 6)", "request_id": "bigint", "label": "integer",
+         "model_version": "integer"},
+    ),
+    "real, boolean labels, time zones": Case(
+        PLAIN,
+        {"probability": "real", "label": "boolean", "predicted_at": "timestamptz",
+         "labeled_at": "timestamptz"},
+        ZONED,
+    ),
+    "labels as doubles, times as text": Case(
+        PLAIN,
+        {"label": "double", "predicted_at": "varchar", "labeled_at": "varchar"},
+        {"predicted_at": iso(""), "labeled_at": iso("Z")},
+    ),
+    "labels as decimals, probabilities as text": Case(
+        PLAIN,
+        {"label": "decimal(3, 2)", "probability": "varchar", "request_id": "hugeint",
+         "predicted_at": "timestamp_s", "labeled_at": "timestamp_ns"},
+    ),
+    "integer probabilities, dates": Case(
+        CERTAIN,
+        {"probability": "integer", "predicted_at": "date", "labeled_at": "date",
+         "label": "tinyint"},
+    ),
+    "labels in many spellings": Case(
+        WORDS,
+        changes={"label": spelled(**{
+            "0": ["0", "0.0", "False", " 0 ", "0.000"],
+            "1": ["1", "1.0", "TRUE", "true ", "1.00"],
+            "late": ["late", " late ", "LATE", "Late"],
+            "on_time": ["on_time", "On_Time "],
+        })},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    """One project for all cases: dbt then parses it once."""
+    directory = tmp_path_factory.mktemp("types")
+    return UserProject(directory / "types.duckdb", directory / "target", VARIABLES)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_types_and_spellings_do_not_change_a_number(
+    project: UserProject, case: Case
+) -> None:
+    load(project, case.rows.changed(case.changes), case.types)
+    build(project)
+    assert_expected(project, case.rows)
+
+
+def test_the_rows_are_worth_comparing() -> None:
+    """Both classes, a revision, a withdrawal, and a loss that differs from day to day."""
+    assert len(expected_daily(PLAIN)["mean_log_loss"].unique()) == 3
+    assert expected_daily(CERTAIN)["mean_log_loss"].min() > 1
+    assert set(PLAIN.labels["label"].dropna()) == {"0", "1"}
+    assert expected_daily(PLAIN)["labeled_count"].tolist() == [9, 10, 8]
+
+
+def test_labels_that_are_no_class_are_rejected(project: UserProject) -> None:
+    wrong = ["2", "yes", "", "1.5", "10", "1.01", "nan", "01", "0 1", "1."]
+    events = PLAIN.labels.head(len(wrong)).copy()
+    events["label"] = wrong
+    load(project, (PLAIN.predictions, events), {})
+    build(project)
+    rejections = project.mart("log_loss_rejections")
+    assert rejections["reason"].unique().tolist() == ["unknown_class"]
+    assert rejections["row_count"].sum() == len(wrong)
+    assert project.mart("log_loss_daily")["labeled_count"].sum() == 0
+
+
+@pytest.fixture
+def in_new_york(tmp_path: Path) -> UserProject:
+    """The user's project in a warehouse whose sessions are not in UTC."""
+    copy = tmp_path / "project"
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("dbt_packages", "logs"))
+    profile = (PROJECT / "profiles.yml").read_text()
+    assert "TimeZone: UTC" in profile
+    (copy / "profiles.yml").write_text(
+        profile.replace("TimeZone: UTC", "TimeZone: America/New_York")
+    )
+    (copy / "packages.yml").write_text(f"packages:\n  - local: {REPOSITORY}\n")
+    result = dbtRunner().invoke(
+        ["--quiet", "deps", "--project-dir", str(copy), "--profiles-dir", str(copy)]
+    )
+    assert result.success, result.exception
+    return UserProject(
+        tmp_path / "types.duckdb", tmp_path / "target", VARIABLES, project=copy
+    )
+
+
+def test_plain_timestamps_are_utc_whatever_the_session_says(
+    in_new_york: UserProject,
+) -> None:
+    load(in_new_york, PLAIN.changed({}), {})
+    build(in_new_york)
+    assert_expected(in_new_york, PLAIN)
+
+
+@pytest.mark.xfail(strict=True, reason="cast to the session's local time")
+def test_timestamps_with_a_time_zone_are_dated_in_utc(in_new_york: UserProject) -> None:
+    types = {"predicted_at": "timestamptz", "labeled_at": "timestamptz"}
+    load(in_new_york, PLAIN.changed(ZONED), types)
+    build(in_new_york)
+    assert_expected(in_new_york, PLAIN)

@@ -1,0 +1,837 @@
+"""Thresholds judge the right days by the right row, and data tests judge the verdicts.
+
+One warehouse holds a model per situation, and one `dbt build` judges them all. Most
+predictions are 0.5, whose loss is ln 2 whatever the label: value and interval are then
+the same number, and every verdict can be read off the limits.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from sklearn import metrics
+
+from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, PROJECT, UserProject, messages
+
+REPOSITORY = Path(__file__).parent.parent
+PREDICTIONS = PREDICTION_COLUMNS | {"region": "varchar"}
+THRESHOLDS = {
+    "rule": "varchar",
+    "model_name": "varchar",
+    "cohort_name": "varchar",
+    "cohort_value": "varchar",
+    "label": "varchar",
+    "warn_at": "double",
+    "error_at": "double",
+    "min_labeled_count": "bigint",
+    "min_coverage": "double",
+}
+SUPPRESSIONS = {
+    "model_name": "varchar",
+    "starts_at": "timestamp",
+    "ends_at": "timestamp",
+    "reason": "varchar",
+}
+
+# The last load, hence the date from which ages count. With 14 days to maturity and 7
+# to evaluate, a label-based rule looks at the last 7 days up to a model's last mature
+# day, and not before LAST_LOAD - 20.
+LAST_LOAD = date(2024, 4, 1)
+LN2 = math.log(2)
+
+
+def day(days_ago: int) -> date:
+    return LAST_LOAD - timedelta(days=days_ago)
+
+
+RECENT = range(6, 13)  # days ago: a full window, mature because labelled
+AGED = range(14, 21)  # the window for what must be labelled by now
+
+
+# ---------------------------------------------------------------------------------
+# made data
+
+
+class Data:
+    """Predictions, labels and the rules about them, while the situations add to them."""
+
+    def __init__(self) -> None:
+        self.predictions: list[dict] = []
+        self.labels: list[dict] = []
+        self.thresholds: list[dict] = []
+        self.suppressions: list[dict] = []
+
+    def predict(
+        self,
+        model: str,
+        days_ago: Iterable[int],
+        outcomes: Iterable[tuple[float, str | None]] = ((0.5, "0"), (0.5, "1")) * 5,
+        *,
+        delay: int = 1,
+        region: str = "north",
+    ) -> None:
+        """On each day, one prediction per (probability, label); None stays unlabelled."""
+        for ago in days_ago:
+            for number, (probability, label) in enumerate(outcomes):
+                id_ = f"{model}-{region}-{ago}-{number}"
+                self.predictions.append(
+                    {
+                        "request_id": id_,
+                        "model_name": model,
+                        "model_version": "1",
+                        "predicted_at": day(ago),
+                        "probability": probability,
+                        "region": region,
+                    }
+                )
+                if label is not None:
+                    self.label(model, id_, label, ago - delay)
+
+    def label(self, model: str, id_: str, label: str | None, days_ago: int) -> None:
+        self.labels.append(
+            {
+                "request_id": id_,
+                "model_name": model,
+                "label": label,
+                "labeled_at": day(days_ago),
+            }
+        )
+
+    def limit(
+        self,
+        rule: str,
+        model: str,
+        warn_at: float | None,
+        error_at: float | None,
+        *,
+        cohort: tuple[str, str] = ("*", "*"),
+        label: str = "*",
+        min_labeled_count: int = 0,
+        min_coverage: float = 0,
+    ) -> None:
+        self.thresholds.append(
+            {
+                "rule": rule,
+                "model_name": model,
+                "cohort_name": cohort[0],
+                "cohort_value": cohort[1],
+                "label": label,
+                "warn_at": warn_at,
+                "error_at": error_at,
+                "min_labeled_count": min_labeled_count,
+                "min_coverage": min_coverage,
+            }
+        )
+
+    def suppress(self, model: str | None, starts_at: str, ends_at: str | None) -> None:
+        self.suppressions.append(
+            {
+                "model_name": model,
+                "starts_at": starts_at,
+                "ends_at": ends_at,
+                "reason": "known",
+            }
+        )
+
+    def load(self, project: UserProject) -> None:
+        for name, rows, columns in [
+            ("predictions", self.predictions, PREDICTIONS),
+            ("labels", self.labels, LABEL_COLUMNS),
+            ("thresholds", self.thresholds, THRESHOLDS),
+            ("suppressions", self.suppressions, SUPPRESSIONS),
+        ]:
+            project.load(name, pd.DataFrame(rows, columns=list(columns)), columns)
+
+
+# Losses with a wide interval: the mean is above 0.3, its lower bound is not.
+UNCERTAIN = [(0.1, "0")] * 3 + [(0.9, "1")] * 2 + [(0.1, "1")]
+# 0.9 for what happened, except that one in ten was held impossible
+CLIPPED = [(0.1, "0")] * 5 + [(0.9, "1")] * 4 + [(0.0, "1")]
+
+
+def situations() -> Data:
+    """Every situation that a test below looks at, by the name of its model."""
+    data = Data()
+
+    # sets the clock: its last label arrives on LAST_LOAD
+    data.predict("clock", [1])
+
+    for model, warn_at, error_at in [
+        ("calm", 0.8, 0.9),
+        ("noisy", 0.6, 0.9),
+        ("broken", 0.5, 0.6),
+        ("only_warns", 0.5, None),
+        ("only_errs", None, 0.5),
+        ("frozen", 0.5, 0.6),
+        ("freezing", 0.6, 0.9),
+        ("thawed", 0.5, 0.6),
+        ("not_yet_frozen", 0.5, 0.6),
+    ]:
+        data.predict(model, RECENT)
+        data.limit("mean_log_loss", model, warn_at, error_at)
+    # any overlap with the window counts, and only an overlap: it is days 6 to 12 ago
+    data.suppress("frozen", "2024-01-01", None)
+    data.suppress("freezing", f"{day(6)} 23:00", f"{day(6)} 23:30")
+    data.suppress("thawed", "2024-01-01", f"{day(13)} 23:59")
+    data.suppress("not_yet_frozen", f"{day(5)} 00:00", None)
+    data.suppress("calm", "2024-01-01", None)
+
+    # exactly at a limit is within it
+    data.predict("clipped_at_limit", RECENT, CLIPPED)
+    data.limit("clipped_loss_share", "clipped_at_limit", clipped_share(), 0.99)
+    data.predict("clipped", RECENT, CLIPPED)
+    data.limit("clipped_loss_share", "clipped", 0.5, clipped_share() - 1e-6)
+
+    data.predict("uncertain", RECENT, UNCERTAIN)
+    data.limit("mean_log_loss", "uncertain", 0.3, 0.4)
+
+    # too few: for an interval, for the rule, of one class
+    data.predict("tiny", RECENT, [(0.5, "0"), (0.5, "1")])
+    data.limit("mean_log_loss", "tiny", 0.5, 0.6)
+    data.predict("small", RECENT)
+    data.limit("mean_log_loss", "small", 0.5, 0.6, min_labeled_count=71)
+    data.predict("large_enough", RECENT)
+    data.limit("mean_log_loss", "large_enough", 0.5, 0.6, min_labeled_count=70)
+    data.predict("one_sided", RECENT, [(0.5, "0")] * 9 + [(0.5, None)])
+    data.limit("mean_log_loss", "one_sided", 0.5, 0.6)
+
+    # mature by age, half labelled
+    half = [(0.5, "0"), (0.5, "1"), (0.5, None), (0.5, None)] * 3
+    for model, min_coverage in [("thin", 0.51), ("thick_enough", 0.5)]:
+        data.predict(model, AGED, half)
+        data.limit("mean_log_loss", model, 0.5, 0.6, min_coverage=min_coverage)
+
+    # nothing mature yet, and nothing recent any more
+    data.predict("young", range(1, 4), [(0.5, None)] * 40)
+    data.limit("mean_log_loss", "young", 0.5, 0.6)
+    data.predict("gone_quiet", range(21, 28))
+    data.limit("mean_log_loss", "gone_quiet", 0.5, 0.6)
+
+    # a breach before the window, and the same one day later
+    for model, bad_day in [("recovered", 13), ("not_recovered", 12)]:
+        data.predict(model, set(range(6, 20)) - {bad_day})
+        data.predict(model, [bad_day], [(1e-9, "1"), (0.5, "0")] * 20)
+        data.limit("mean_log_loss", model, 0.7, 5)
+
+    # cohorts: two good ones, two bad ones, and rows of growing specificity
+    good, bad = [(0.2, "0"), (0.8, "1")] * 5, [(0.8, "0"), (0.2, "1")] * 5
+    for region, outcomes in [("north", good), ("south", bad), ("west", bad)]:
+        data.predict("regional", RECENT, outcomes, region=region)
+    data.limit("cohort_log_loss", "*", 0.01, 0.02)
+    data.limit("cohort_log_loss", "*", 0.01, 0.02, cohort=("region", "west"))
+    data.limit("cohort_log_loss", "regional", 1.0, 1.1)
+    data.limit("cohort_log_loss", "regional", 1.5, 2.0, cohort=("region", "*"))
+    data.limit("cohort_log_loss", "regional", 1.5, None, cohort=("region", "south"))
+    data.limit("cohort_log_loss", "regional", 0.2, 0.5, cohort=("region", "north"))
+
+    # classes: the positives of this one are missed
+    data.predict("lopsided", RECENT, [(0.2, "0"), (0.2, "1")] * 5)
+    data.limit("class_log_loss", "lopsided", 1.0, 1.5)
+    data.limit("class_log_loss", "lopsided", 0.1, 0.2, label="0")
+
+    # labels that never come, come in part, or come too late to count
+    for model, outcomes, delay in [
+        ("covered", [(0.5, "0")] * 9 + [(0.5, None)], 14),
+        ("sparse", [(0.5, "0")] * 8 + [(0.5, None)] * 2, 14),
+        ("starved", [(0.5, "0")] * 6 + [(0.5, None)] * 4, 14),
+        ("silent", [(0.5, None)] * 10, 14),
+    ]:
+        data.predict(model, AGED, outcomes, delay=delay)
+        data.limit("label_coverage", model, 0.85, 0.7)
+    data.predict("tardy", [15], [(0.5, "0")] * 10, delay=15)
+    data.limit("label_coverage", "tardy", 0.85, 0.7)
+
+    # published, then changed by more than 0.01 nats and 2 %
+    for model, changed_days in [("steady", []), ("fickle", [7, 8, 9]), ("wild", RECENT)]:
+        data.predict(model, RECENT, [(0.2, "0"), (0.2, "1")] * 5)
+        for ago in changed_days:
+            data.label(model, f"{model}-north-{ago}-0", "1", 2)
+        data.limit("correction_rate", model, 0.4, 0.9)
+
+    # turned away within the last seven days, and before
+    for model, rejected in [("accepted", 0), ("doubtful", 1), ("rejected", 2)]:
+        data.predict(model, range(0, 7), [(0.5, None)] * 10 + [(7.0, None)] * rejected)
+        data.predict(model, [7], [(7.0, None)] * 100)
+        data.limit("rejected_share", model, 0.05, 0.1)
+
+    data.limit("non_finite_count", "*", None, 0)
+    return data
+
+
+def clipped_share() -> float:
+    """The share of CLIPPED's loss that comes from the label held impossible."""
+    clipped = -math.log(1e-15)
+    return clipped / (clipped + 9 * -math.log(0.9))
+
+
+# ---------------------------------------------------------------------------------
+# a project of its own
+
+
+def scratch_project(directory: Path, files: dict[str, str]) -> UserProject:
+    """The user's project with further files, installed in a directory of its own."""
+    copy = directory / "project"
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("dbt_packages", "logs"))
+    (copy / "packages.yml").write_text(f"packages:\n  - local: {REPOSITORY}\n")
+    for name, text in files.items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_text(text)
+    result = dbtRunner().invoke(
+        ["--quiet", "deps", "--project-dir", str(copy), "--profiles-dir", str(copy)]
+    )
+    assert result.success, result.exception
+    return UserProject(
+        directory / "warehouse.duckdb", directory / "target", project=copy
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The built warehouse and what dbt said of each node."""
+
+    project: UserProject
+    result: dbtRunnerResult
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        return {
+            result.node.name: str(result.status)
+            for result in self.result.result.results
+        }
+
+    @property
+    def statuses(self) -> pd.DataFrame:
+        return self.project.mart("log_loss_threshold_status")
+
+    def row(self, rule: str, model: str, value: str = "all", label: str = "all"):
+        """The one row about a scope."""
+        found = self.statuses.query(
+            "rule == @rule and model_name == @model"
+            " and cohort_value == @value and label == @label"
+        )
+        assert len(found) == 1, f"{len(found)} rows for {rule} of {model}"
+        return found.iloc[0]
+
+    def failing_rows(self, test: str) -> pd.DataFrame:
+        """What a data test returned."""
+        nodes = [
+            result.node
+            for result in self.result.result.results
+            if result.node.name == test
+        ]
+        return self.project.query(nodes[0].compiled_code)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    project = scratch_project(
+        tmp_path_factory.mktemp("thresholds"),
+        {
+            f"models/{name}.sql": f"select * from raw.{name}"
+            for name in ["thresholds", "suppressions"]
+        },
+    )
+    project.variables = {
+        "log_loss_thresholds": "user_project.thresholds",
+        "log_loss_suppressions": "user_project.suppressions",
+        "log_loss_cohorts": ["region"],
+    }
+    situations().load(project)
+    return Judged(project, project.invoke("build"))
+
+
+# ---------------------------------------------------------------------------------
+# statuses
+
+
+@pytest.mark.parametrize(
+    ("model", "status"),
+    [
+        ("calm", "ok"),
+        ("noisy", "warn"),
+        ("broken", "error"),
+        ("only_warns", "warn"),
+        ("only_errs", "error"),
+        ("uncertain", "ok"),
+        ("tiny", "insufficient_data"),
+        ("small", "insufficient_data"),
+        ("large_enough", "error"),
+        ("one_sided", "insufficient_data"),
+        ("thin", "insufficient_data"),
+        ("thick_enough", "error"),
+        ("young", "immature"),
+    ],
+)
+def test_mean_loss_is_judged(judged: Judged, model: str, status: str) -> None:
+    assert judged.row("mean_log_loss", model)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("model", "status"),
+    [
+        ("frozen", "suppressed"),
+        ("freezing", "suppressed"),
+        ("thawed", "error"),
+        ("not_yet_frozen", "error"),
+        # a suppression hides a breach, not good news
+        ("calm", "ok"),
+    ],
+)
+def test_a_suppression_hides_breaches_of_its_time(
+    judged: Judged, model: str, status: str
+) -> None:
+    assert judged.row("mean_log_loss", model)["status"] == status
+
+
+def test_the_row_shows_what_the_verdict_rests_on(judged: Judged) -> None:
+    row = judged.row("mean_log_loss", "uncertain")
+    outcomes = UNCERTAIN * len(RECENT)
+    labels = [int(label) for _, label in outcomes]
+    positive = np.array([probability for probability, _ in outcomes])
+    losses = -np.log(np.where(np.array(labels) == 1, positive, 1 - positive))
+    mean = metrics.log_loss(labels, positive)
+    factor = math.exp(
+        1.959963984540054 * losses.std(ddof=1) / (math.sqrt(len(losses)) * mean)
+    )
+    assert row["value"] == pytest.approx(mean, rel=1e-12)
+    assert row["ci_lower"] == pytest.approx(mean / factor, rel=1e-9)
+    assert row["ci_upper"] == pytest.approx(mean * factor, rel=1e-9)
+    assert row["ci_lower"] < row["warn_at"] == 0.3 < row["error_at"] == 0.4 < mean
+    assert row[["sample_count", "labeled_count"]].tolist() == [42, 42]
+    assert row["label_coverage"] == 1
+    assert row["window_start_date"].date() == day(12)
+    assert row["window_end_date"].date() == day(6)
+
+
+def test_value_and_limits_of_a_row_with_both(judged: Judged) -> None:
+    row = judged.row("mean_log_loss", "broken")
+    assert row["value"] == pytest.approx(LN2, rel=1e-12)
+    assert row[["warn_at", "error_at"]].tolist() == [0.5, 0.6]
+
+
+def test_a_breach_before_the_window_does_not_count(judged: Judged) -> None:
+    recovered = judged.row("mean_log_loss", "recovered")
+    assert recovered["status"] == "ok"
+    assert recovered["value"] == pytest.approx(LN2, rel=1e-12)
+    not_recovered = judged.row("mean_log_loss", "not_recovered")
+    assert not_recovered["status"] == "warn"
+    assert not_recovered["value"] > 2
+
+
+def test_a_model_that_has_gone_quiet_is_not_judged(judged: Judged) -> None:
+    assert "gone_quiet" in set(judged.project.mart("log_loss_daily")["model_name"])
+    rules = judged.statuses.query("model_name == 'gone_quiet' and rule != 'cohort'")
+    assert "mean_log_loss" not in set(rules["rule"])
+
+
+@pytest.mark.parametrize(
+    ("region", "value", "limits", "status"),
+    [
+        # its own row
+        ("north", -math.log(0.8), [0.2, 0.5], "warn"),
+        # its own row, though the row of the column has an error limit
+        ("south", -math.log(0.2), [1.5, None], "warn"),
+        # the row of the model and column beats that of the value for any model
+        ("west", -math.log(0.2), [1.5, 2.0], "warn"),
+    ],
+)
+def test_the_most_specific_row_wins(
+    judged: Judged, region: str, value: float, limits: list, status: str
+) -> None:
+    row = judged.row("cohort_log_loss", "regional", value=region)
+    assert row["value"] == pytest.approx(value, rel=1e-12)
+    found = [None if math.isnan(x) else x for x in row[["warn_at", "error_at"]]]
+    assert found == limits
+    assert row["status"] == status
+
+
+def test_a_row_for_every_model_reaches_those_without_one(judged: Judged) -> None:
+    row = judged.row("cohort_log_loss", "calm", value="north")
+    assert row[["warn_at", "error_at"]].tolist() == [0.01, 0.02]
+    assert row["status"] == "suppressed"
+    assert judged.row("cohort_log_loss", "noisy", value="north")["status"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "status"),
+    [("0", -math.log(0.8), "error"), ("1", -math.log(0.2), "error")],
+)
+def test_classes_are_judged_each_by_its_row(
+    judged: Judged, label: str, value: float, status: str
+) -> None:
+    row = judged.row("class_log_loss", "lopsided", label=label)
+    assert row["value"] == pytest.approx(value, rel=1e-12)
+    assert row["error_at"] == {"0": 0.2, "1": 1.5}[label]
+    assert row["labeled_count"] == 35
+    assert row["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("model", "coverage", "status"),
+    [
+        ("covered", 0.9, "ok"),
+        ("sparse", 0.8, "warn"),
+        ("starved", 0.6, "error"),
+        ("silent", 0.0, "error"),
+        # all labelled by now, none within the days to maturity
+        ("tardy", 0.0, "error"),
+    ],
+)
+def test_coverage_is_judged_at_an_age(
+    judged: Judged, model: str, coverage: float, status: str
+) -> None:
+    row = judged.row("label_coverage", model)
+    assert row["value"] == pytest.approx(coverage, rel=1e-12)
+    assert row["window_start_date"].date() == day(20)
+    assert row["window_end_date"].date() == day(14)
+    assert row["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("model", "rate", "status"),
+    [("steady", 0, "ok"), ("fickle", 3 / 7, "warn"), ("wild", 1, "error")],
+)
+def test_the_correction_rate_is_judged(
+    judged: Judged, model: str, rate: float, status: str
+) -> None:
+    row = judged.row("correction_rate", model)
+    assert row["value"] == pytest.approx(rate, rel=1e-12)
+    assert row["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("model", "share", "status"),
+    [("accepted", 0, "ok"), ("doubtful", 1 / 11, "warn"), ("rejected", 1 / 6, "error")],
+)
+def test_the_rejected_share_is_judged_at_once(
+    judged: Judged, model: str, share: float, status: str
+) -> None:
+    row = judged.row("rejected_share", model)
+    assert row["value"] == pytest.approx(share, rel=1e-12)
+    assert row["window_end_date"].date() == LAST_LOAD
+    assert row["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("model", "status"), [("clipped_at_limit", "ok"), ("clipped", "error")]
+)
+def test_the_share_of_clipped_loss_is_judged(
+    judged: Judged, model: str, status: str
+) -> None:
+    row = judged.row("clipped_loss_share", model)
+    assert row["value"] == pytest.approx(clipped_share(), rel=1e-12)
+    assert row["status"] == status
+
+
+def test_numbers_are_finite(judged: Judged) -> None:
+    rows = judged.statuses.query("rule == 'non_finite_count'")
+    assert set(rows["status"]) == {"ok"} and set(rows["value"]) == {0.0}
+
+
+# ---------------------------------------------------------------------------------
+# the data tests that judge the statuses
+
+
+def test_errors_fail_the_build_and_warnings_warn(judged: Judged) -> None:
+    assert not judged.result.success
+    assert judged.outcomes["assert_no_threshold_errors"] == "fail"
+    assert judged.outcomes["assert_no_threshold_warnings"] == "warn"
+    for test, status in [
+        ("assert_no_threshold_errors", "error"),
+        ("assert_no_threshold_warnings", "warn"),
+    ]:
+        rows = judged.failing_rows(test)
+        assert len(rows) == (judged.statuses["status"] == status).sum()
+        assert set(rows["status"]) == {status}
+
+
+def test_a_failing_threshold_stops_no_other_node(judged: Judged) -> None:
+    unhappy = {
+        name: outcome
+        for name, outcome in judged.outcomes.items()
+        if outcome not in ("success", "pass")
+    }
+    assert unhappy == {
+        "assert_no_threshold_errors": "fail",
+        "assert_no_threshold_warnings": "warn",
+    }
+
+
+def test_a_suppression_without_a_model_hides_every_breach(
+    judged: Judged, tmp_path: Path
+) -> None:
+    copy = replace(judged.project, path=tmp_path / "warehouse.duckdb")
+    shutil.copy(judged.project.path, copy.path)
+    everything = Data()
+    everything.suppress(None, "2024-01-01", None)
+    copy.load("suppressions", pd.DataFrame(everything.suppressions), SUPPRESSIONS)
+    copy.run("--select", "log_loss_threshold_status")
+    before, after = (
+        project.mart("log_loss_threshold_status")["status"].value_counts()
+        for project in [judged.project, copy]
+    )
+    assert after.get("warn", 0) == after.get("error", 0) == 0
+    assert after["suppressed"] == before[["warn", "error", "suppressed"]].sum()
+    assert after["ok"] == before["ok"]
+
+
+def test_without_breaches_the_build_is_green(tmp_path: Path) -> None:
+    """And the default rules apply to a user who names no thresholds."""
+    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
+    data = Data()
+    data.predict("calm", RECENT)
+    data.load(project)
+    result = project.invoke("build")
+    assert result.success, messages(result)
+    statuses = project.mart("log_loss_threshold_status")
+    assert set(statuses["rule"]) == {"non_finite_count", "rejected_share"}
+    assert set(statuses["status"]) == {"ok"}
+
+
+# ---------------------------------------------------------------------------------
+# the generic tests, used by somebody else
+
+
+def values(columns: str, *rows: str) -> str:
+    """A model that holds these rows."""
+    return f"select * from (values {', '.join(rows)}) as rows ({columns})"
+
+
+SCORES = "probability, label, p_no, p_yes"
+GOOD_SCORES = ["(0.2::double, '0', 0.8::double, 0.2::double)"] * 20 + [
+    "(0.8, '1', 0.2, 0.8)"
+] * 20
+UNLABELED = "(0.8, null, 0.2, 0.8)"
+RULES = ", ".join(THRESHOLDS)
+MEAN_RULE = "('mean_log_loss', '*', '*', '*', '*', 0.5::double, 0.6::double, 0, 0.5)"
+
+MODELS = {
+    "good_scores": values(SCORES, *GOOD_SCORES, UNLABELED),
+    "few_scores": values(SCORES, *GOOD_SCORES[:29]),
+    "enough_scores": values(SCORES, *GOOD_SCORES[:30]),
+    "no_scores": values(SCORES, *GOOD_SCORES) + " where 1 = 0",
+    "no_labels": values(SCORES, *[UNLABELED.replace("null", "null::varchar")] * 40),
+    "null_score": values(SCORES, *GOOD_SCORES, "(null, '1', 0.2, 0.8)"),
+    "nan_score": values(SCORES, *GOOD_SCORES, "('nan'::double, '1', 0.2, 0.8)"),
+    "infinite_score": values(SCORES, *GOOD_SCORES, "('inf'::double, '1', 0.2, 0.8)"),
+    "minus_infinity": values(SCORES, *GOOD_SCORES, "('-inf'::double, '1', 0.2, 0.8)"),
+    "negative_score": values(SCORES, *GOOD_SCORES, "(-0.01, '1', 0.2, 0.8)"),
+    "per_cent": values(SCORES, *GOOD_SCORES, "(1.01, '1', 0.2, 0.8)"),
+    "unknown_class": values(SCORES, *GOOD_SCORES, "(0.8, 'maybe', 0.2, 0.8)"),
+    "repeated": values("a, b", "(1, 1)", "(1, 2)", "(1, 2)"),
+    "repeated_null": values("a, b", "(1, 1)", "(null, 2)", "(null, 2)"),
+    "unique_pairs": values("a, b", "(1, 1)", "(1, 2)", "(null, 2)"),
+    "good_rules": values(
+        RULES,
+        MEAN_RULE,
+        "('mean_log_loss', 'card', '*', '*', '*', 0.5, 0.5, 10, 1)",
+        "('mean_log_loss', 'other', '*', '*', '*', null, 0.5, 0, 0)",
+        "('cohort_log_loss', '*', 'region', 'north', '*', 0.5, null, 0, 0)",
+        "('label_coverage', '*', '*', '*', '*', 0.8, 0.7, 0, 0)",
+    ),
+}
+
+# name of the rules model that has it, the row, what is said of it
+CONTRADICTIONS = {
+    "unknown_rule": (["('mean_los', '*', '*', '*', '*', 0.5, 0.6, 0, 0)"], "no such"),
+    "null_rule": (["(null, '*', '*', '*', '*', 0.5, 0.6, 0, 0)"], "no such rule"),
+    "twice": ([MEAN_RULE, MEAN_RULE], "more than one row for the same scope"),
+    "no_limit": (
+        ["('mean_log_loss', '*', '*', '*', '*', null, null, 0, 0)"], "neither warn_at"
+    ),
+    "nan_limit": (
+        ["('mean_log_loss', '*', '*', '*', '*', 'nan'::double, 0.6, 0, 0)"],
+        "not a finite number",
+    ),
+    "infinite_limit": (
+        ["('mean_log_loss', '*', '*', '*', '*', 0.5, 'inf'::double, 0, 0)"],
+        "not a finite number",
+    ),
+    "reversed_limits": (
+        ["('mean_log_loss', '*', '*', '*', '*', 0.6, 0.5, 0, 0)"], "before warn_at"
+    ),
+    "reversed_coverage": (
+        ["('label_coverage', '*', '*', '*', '*', 0.7, 0.8, 0, 0)"], "before warn_at"
+    ),
+    "negative_count": (
+        ["('mean_log_loss', '*', '*', '*', '*', 0.5, 0.6, -1, 0)"], "negative"
+    ),
+    "coverage_in_per_cent": (
+        ["('mean_log_loss', '*', '*', '*', '*', 0.5, 0.6, 0, 50)"], "no share"
+    ),
+    "cohort_without_name": (
+        ["('cohort_log_loss', '*', '*', 'north', '*', 0.5, 0.6, 0, 0)"],
+        "without cohort_name",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use of a generic test and how it ends."""
+
+    test: str
+    model: str
+    outcome: str
+    arguments: dict
+
+    @property
+    def name(self) -> str:
+        return f"{self.test}_{self.model}_{abs(hash(str(self.arguments)))}"
+
+
+def uses(test: str, outcome: str, models: str, **arguments: object) -> list[Use]:
+    return [Use(test, model, outcome, arguments) for model in models.split()]
+
+
+def at_most(outcome: str, models: str, limit: object = 0.3, **arguments: object):
+    arguments = {"probability": "probability", "label": "label"} | arguments
+    return uses(
+        "log_loss_at_most",
+        outcome,
+        models,
+        max_log_loss=limit,
+        **{"classes": ["0", "1"]} | arguments,
+    )
+
+
+def coverage(outcome: str, models: str, limit: object = 0.9, **arguments: object):
+    arguments = {"label": "label", "min_coverage": limit} | arguments
+    return uses("label_coverage_at_least", outcome, models, **arguments)
+
+
+TWO_COLUMNS = {"probability": ["p_no", "p_yes"]}
+BAD_SCORES = "nan_score infinite_score minus_infinity negative_score per_cent"
+
+# the loss of good_scores is -ln 0.8 = 0.223
+USES = [
+    *at_most("pass", "good_scores enough_scores"),
+    *at_most("pass", "good_scores", **TWO_COLUMNS),
+    *at_most("pass", "good_scores", 0.2232),
+    *at_most("pass", "few_scores", min_labeled_count=29),
+    *at_most("fail", "good_scores", 0.2231),
+    *at_most("fail", "few_scores no_scores no_labels"),
+    *at_most("fail", "good_scores", min_labeled_count=41),
+    *at_most("fail", "null_score nan_score unknown_class"),
+    *at_most("fail", "good_scores", classes=["0", "2"]),
+    *at_most("max_log_loss", "good_scores", 0),
+    *at_most("max_log_loss", "good_scores", "low"),
+    *at_most("max_log_loss", "good_scores", True),
+    *at_most("min_labeled_count", "good_scores", min_labeled_count=0),
+    *at_most("min_labeled_count", "good_scores", min_labeled_count=1.5),
+    *at_most("classes", "good_scores", classes=["0", "1", "2"]),
+    *coverage("pass", "good_scores"),
+    *coverage("pass", "good_scores", 40 / 41),
+    *coverage("fail", "good_scores", 0.98),
+    *coverage("fail", "few_scores no_scores no_labels"),
+    *coverage("pass", "few_scores", min_row_count=29),
+    *coverage("min_coverage", "good_scores", 90),
+    *coverage("min_coverage", "good_scores", 0),
+    *coverage("min_coverage", "good_scores", "most"),
+    *coverage("min_row_count", "good_scores", min_row_count=-1),
+    *uses("probability_is_valid", "pass", "good_scores", column_name="probability"),
+    *uses("probability_is_valid", "fail", BAD_SCORES, column_name="probability"),
+    *uses("probability_is_valid", "fail", "null_score", column_name="probability"),
+    *uses(
+        "probability_is_valid", "pass", "null_score good_scores",
+        column_name="probability", allow_null=True,
+    ),
+    *uses(
+        "probability_is_valid", "fail", BAD_SCORES,
+        column_name="probability", allow_null=True,
+    ),
+    *uses(
+        "probability_is_valid", "allow_null", "good_scores",
+        column_name="probability", allow_null="sometimes",
+    ),
+    *uses(
+        "is_finite", "pass", "good_scores null_score negative_score per_cent",
+        column_name="probability",
+    ),
+    *uses(
+        "is_finite", "fail", "nan_score infinite_score minus_infinity",
+        column_name="probability",
+    ),
+    *uses("unique_grain", "pass", "unique_pairs", columns=["a", "b"]),
+    *uses("unique_grain", "fail", "unique_pairs", columns=["a"]),
+    *uses("unique_grain", "fail", "repeated repeated_null", columns=["a", "b"]),
+    *uses("unique_grain", "columns", "repeated", columns=[]),
+    *uses("unique_grain", "columns", "repeated", columns="a"),
+    *uses("thresholds_are_consistent", "pass", "good_rules"),
+    *uses("thresholds_are_consistent", "fail", " ".join(CONTRADICTIONS)),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """Every use in one `dbt build` of the user's own models."""
+    contradictory = {
+        name: values(RULES, MEAN_RULE.replace("'*'", "'good'", 1), *rows)
+        for name, (rows, _) in CONTRADICTIONS.items()
+    }
+    models = MODELS | contradictory
+    properties = {
+        "version": 2,
+        "models": [
+            {
+                "name": model,
+                "data_tests": [
+                    {
+                        f"log_loss.{use.test}": {
+                            "name": use.name, "arguments": use.arguments
+                        }
+                    }
+                    for use in USES
+                    if use.model == model
+                ],
+            }
+            for model in models
+        ],
+    }  # fmt: skip
+    files = {f"models/own/{name}.sql": sql for name, sql in models.items()}
+    files["models/own/own.yml"] = yaml.safe_dump(properties)
+    project = scratch_project(tmp_path_factory.mktemp("generic"), files)
+    return Judged(project, project.invoke("build", "--select", "path:models/own"))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(
+            use,
+            id=f"{use.test}-{use.model}-{use.outcome}",
+        )
+        for use in USES
+    ],
+)
+def test_a_generic_test_tells_good_from_bad(used: Judged, use: Use) -> None:
+    """Where an argument is wrong, the message names it and says what to give."""
+    if use.outcome in ("pass", "fail"):
+        said = messages(used.result)
+        assert used.outcomes[use.name] == use.outcome, [t for t in said if use.name in t]
+        return
+    assert used.outcomes[use.name] == "error"
+    message = next(text for text in messages(used.result) if use.name in text)
+    assert f"`{use.outcome}`" in message
+    assert "Received" in message
+
+
+@pytest.mark.parametrize(("model", "case"), CONTRADICTIONS.items(), ids=CONTRADICTIONS)
+def test_contradictory_thresholds_are_named(used: Judged, model: str, case) -> None:
+    """Each bad row, and only those, with its problem."""
+    rows, problem = case
+    use = next(use for use in USES if use.model == model)
+    found = used.failing_rows(use.name)
+    assert len(found) == len(rows)
+    assert found["problem"].str.contains(problem, regex=False).all()
+    assert "good" not in set(found["model_name"])
