@@ -358,6 +358,7 @@ def test_probability_may_be_missing_where_every_model_is_declared(
     own = replace(
         configured(reloaded, models=models), path=tmp_path / "warehouse.duckdb"
     )
+    reloaded.query("checkpoint")
     shutil.copy(reloaded.path, own.path)
     own.run("--select", "+stg_log_loss__predictions")
     assert own.mart("stg_log_loss__predictions")["probability_2"].tolist() == [2.0]
@@ -466,6 +467,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
 @pytest.fixture
 def copied(built: UserProject, tmp_path: Path) -> UserProject:
     """The same for a test that changes it."""
+    built.query("checkpoint")
     shutil.copy(built.path, tmp_path / "warehouse.duckdb")
     return replace(built, path=tmp_path / "warehouse.duckdb")
 
