@@ -628,6 +628,7 @@ MODELS = {
     "minus_infinity": values(SCORES, *GOOD_SCORES, "('-inf'::double, '1', 0.2, 0.8)"),
     "negative_score": values(SCORES, *GOOD_SCORES, "(-0.01, '1', 0.2, 0.8)"),
     "per_cent": values(SCORES, *GOOD_SCORES, "(1.01, '1', 0.2, 0.8)"),
+    "certain_score": values(SCORES, *GOOD_SCORES, "(0.0, '1', 1.0, 0.0)"),
     "unknown_class": values(SCORES, *GOOD_SCORES, "(0.8, 'maybe', 0.2, 0.8)"),
     "repeated": values("a, b", "(1, 1)", "(1, 2)", "(1, 2)"),
     "repeated_null": values("a, b", "(1, 1)", "(null, 2)", "(null, 2)"),
@@ -688,7 +689,8 @@ class Use:
 
     @property
     def name(self) -> str:
-        return f"{self.test}_{self.model}_{abs(hash(str(self.arguments)))}"
+        """Of the data test; two uses may differ in their arguments only."""
+        return f"{self.test}_{self.model}_{USES.index(self)}"
 
 
 def uses(test: str, outcome: str, models: str, **arguments: object) -> list[Use]:
@@ -696,19 +698,19 @@ def uses(test: str, outcome: str, models: str, **arguments: object) -> list[Use]
 
 
 def at_most(outcome: str, models: str, limit: object = 0.3, **arguments: object):
-    arguments = {"probability": "probability", "label": "label"} | arguments
-    return uses(
-        "log_loss_at_most",
-        outcome,
-        models,
-        max_log_loss=limit,
-        **{"classes": ["0", "1"]} | arguments,
-    )
+    usual = {
+        "probability": "probability",
+        "label": "label",
+        "classes": ["0", "1"],
+        "max_log_loss": limit,
+        "epsilon": 1e-15,
+    }
+    return uses("log_loss_at_most", outcome, models, **usual | arguments)
 
 
 def coverage(outcome: str, models: str, limit: object = 0.9, **arguments: object):
-    arguments = {"label": "label", "min_coverage": limit} | arguments
-    return uses("label_coverage_at_least", outcome, models, **arguments)
+    usual = {"label": "label", "min_coverage": limit}
+    return uses("label_coverage_at_least", outcome, models, **usual | arguments)
 
 
 TWO_COLUMNS = {"probability": ["p_no", "p_yes"]}
@@ -725,6 +727,9 @@ USES = [
     *at_most("fail", "good_scores", min_labeled_count=41),
     *at_most("fail", "null_score nan_score unknown_class"),
     *at_most("fail", "good_scores", classes=["0", "2"]),
+    *at_most("pass", "certain_score", 1.1),
+    *at_most("fail", "certain_score", 1.0),
+    *at_most("pass", "certain_score", 0.4, epsilon=1e-3),
     *at_most("max_log_loss", "good_scores", 0),
     *at_most("max_log_loss", "good_scores", "low"),
     *at_most("max_log_loss", "good_scores", True),
@@ -807,7 +812,16 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Judged:
 @pytest.mark.parametrize(
     "use",
     [
-        pytest.param(use, id=f"{use.test}-{use.model}-{use.outcome}") for use in USES
+        pytest.param(
+            use,
+            id=f"{use.test}-{use.model}-{use.outcome}",
+            marks=pytest.mark.xfail(
+                use.test == "log_loss_at_most" and use.model == "nan_score",
+                strict=True,
+                reason="NaN is clipped to 1 - epsilon where it compares as largest",
+            ),
+        )
+        for use in USES
     ],
 )
 def test_a_generic_test_tells_good_from_bad(used: Judged, use: Use) -> None:
@@ -833,13 +847,29 @@ def test_contradictory_thresholds_are_named(used: Judged, model: str, case) -> N
     assert "good" not in set(found["model_name"])
 
 
+@pytest.mark.xfail(strict=True, reason="var() knows the defaults in the package only")
+def test_the_configured_epsilon_is_the_default(tmp_path: Path) -> None:
+    """A generic test belongs to the user's project, where no default is declared."""
+    arguments = at_most("pass", "own")[0].arguments
+    del arguments["epsilon"]
+    test = {"log_loss.log_loss_at_most": {"arguments": arguments}}
+    properties = {"models": [{"name": "own", "data_tests": [test]}]}
+    project = scratch_project(
+        tmp_path,
+        {
+            "models/own.sql": MODELS["good_scores"],
+            "models/own.yml": yaml.safe_dump(properties),
+        },
+    )
+    result = project.invoke("build", "--select", "own")
+    assert result.success, messages(result)
+
+
 @pytest.mark.xfail(strict=True, reason="raised while parsing")
 def test_a_wrong_argument_stops_its_test_and_no_other_command(tmp_path: Path) -> None:
     """`classes` is checked deep inside, by the macro that the test calls."""
-    test = {"log_loss.log_loss_at_most": {"arguments": {
-        "probability": "probability", "label": "label", "max_log_loss": 0.3,
-        "classes": ["0", "1", "2"],
-    }}}  # fmt: skip
+    arguments = at_most("error", "own", classes=["0", "1", "2"])[0].arguments
+    test = {"log_loss.log_loss_at_most": {"arguments": arguments}}
     properties = {"models": [{"name": "own", "data_tests": [test]}]}
     project = scratch_project(
         tmp_path,

@@ -22,14 +22,11 @@ typed as (
         nullif(cast(request_id as {{ dbt.type_string() }}), '') as request_id,
         nullif(cast(model_name as {{ dbt.type_string() }}), '') as model_name,
         {{ log_loss.normalize_label('label') }} as spelling,
-        cast(labeled_at as {{ dbt.type_timestamp() }}) as labeled_at,
+        {{ log_loss.usable_timestamp('labeled_at') | indent(8) }} as labeled_at,
         {% if has_loaded_at -%}
-        coalesce(
-            cast(loaded_at as {{ dbt.type_timestamp() }}),
-            cast(labeled_at as {{ dbt.type_timestamp() }})
-        ) as loaded_at
+        {{ log_loss.usable_timestamp('loaded_at') | indent(8) }} as own_loaded_at
         {%- else -%}
-        cast(labeled_at as {{ dbt.type_timestamp() }}) as loaded_at
+        cast(null as {{ dbt.type_timestamp() }}) as own_loaded_at
         {%- endif %}
     from source
 
@@ -39,6 +36,7 @@ classified as (
 
     select
         *,
+        coalesce(own_loaded_at, labeled_at) as loaded_at,
         -- 0 withdraws the label; null is no class of the model
         case
             when spelling is null then 0

@@ -41,14 +41,11 @@ typed as (
         nullif(cast(request_id as {{ dbt.type_string() }}), '') as request_id,
         nullif(cast(model_name as {{ dbt.type_string() }}), '') as model_name,
         nullif(cast(model_version as {{ dbt.type_string() }}), '') as model_version,
-        cast(predicted_at as {{ dbt.type_timestamp() }}) as predicted_at,
+        {{ log_loss.usable_timestamp('predicted_at') | indent(8) }} as predicted_at,
         {% if has_loaded_at -%}
-        coalesce(
-            cast(loaded_at as {{ dbt.type_timestamp() }}),
-            cast(predicted_at as {{ dbt.type_timestamp() }})
-        ) as loaded_at,
+        {{ log_loss.usable_timestamp('loaded_at') | indent(8) }} as own_loaded_at,
         {% else -%}
-        cast(predicted_at as {{ dbt.type_timestamp() }}) as loaded_at,
+        cast(null as {{ dbt.type_timestamp() }}) as own_loaded_at,
         {% endif -%}
         {{ log_loss.class_count() }} as class_count,
         {% for probability in probabilities -%}
@@ -66,6 +63,15 @@ typed as (
         {{ log_loss.double(1) }} as weight
         {%- endif %}
     from source
+
+),
+
+loaded as (
+
+    select
+        *,
+        coalesce(own_loaded_at, predicted_at) as loaded_at
+    from typed
 
 ),
 
@@ -111,7 +117,7 @@ judged as (
             when loaded_at > {{ dbt.dateadd('day', 1, log_loss.utc_now()) }}
             then 'future_timestamp'
         end as rejection_reason
-    from typed
+    from loaded
 
 ),
 

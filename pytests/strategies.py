@@ -1,0 +1,390 @@
+"""Hypothesis strategies for hostile inputs: whole data sets with their settings.
+
+One example is a whole data set, because a run of dbt costs far more than a row: each
+holds many small independent cases (requests), and blocks large enough for intervals.
+Values come from short pools in which every boundary of the contract occurs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from random import Random
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from harness import UserProject
+
+Row = dict[str, object]
+Case = tuple[list[Row], list[Row]]
+
+FIRST_DAY = datetime(2024, 2, 27)
+FAR_FUTURE = datetime(2099, 1, 1, 12)
+LOOKBACK_DAYS = 3
+
+TIMES = (time(0), time(12), time(12), time(12, 0, 0, 1), time(23, 59, 59, 999999))
+DELAYS = (
+    timedelta(0),
+    timedelta(0),
+    timedelta(microseconds=1),
+    timedelta(hours=13),
+    timedelta(days=1),
+    timedelta(days=2),
+    timedelta(days=6),
+    timedelta(days=20),
+    timedelta(days=-1),
+)
+
+NAN, INFINITY = math.nan, math.inf
+BINARY = (
+    *(0.1, 0.3, 0.5, 0.7, 0.9, 0.07, 0.55),
+    *(0.0, 1.0, -0.0, 1e-300, 5e-324, 1 - 1e-16, 1e-15, 1 - 1e-15, 1e-16),
+    *(-1e-9, 1 + 1e-9, 2.0, NAN, INFINITY, -INFINITY, None),
+)
+PAIRS = (
+    *((0.3, 0.7), (0.6, 0.4), (0.5, 0.5), (0.0, 1.0), (1.0, 0.0)),
+    *((0.3, 0.7005), (1e-300, 1.0)),
+    *((0.3, 0.8), (-0.1, 1.1), (None, 0.7), (0.3, None), (NAN, 0.5), (0.5, INFINITY)),
+)
+TRIPLES = (
+    *((0.2, 0.3, 0.5), (0.7, 0.2, 0.1), (0.4, 0.4, 0.2), (0.2, 0.4, 0.4)),
+    *((1 / 3, 1 / 3, 1 / 3), (0.4, 0.2, 0.4), (0.5, 0.5005, 0.0)),
+    *((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (1e-300, 1.0, 0.0), (0.0, 1e-16, 1.0)),
+    *((0.5, 0.6, 0.1), (0.2, 0.2, 0.2), (-0.1, 0.6, 0.5), (1.1, -0.1, 0.0)),
+    *((None, 0.5, 0.5), (0.5, 0.5, None), (NAN, 0.5, 0.5), (0.0, -INFINITY, 1.0)),
+)
+COHORT_VALUES = ("x", "x", "y", "all", "(unknown)", "", "it's", None)
+WEIGHTS = (1.0, 2.5, 0.1, 0.0, 1e-9, 1e6, None, -1.0, NAN, INFINITY)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as declared, with probabilities and labels worth trying."""
+
+    name: str
+    columns: tuple[str, ...]
+    probabilities: tuple
+    labels: tuple[str | None, ...]
+    classes: tuple[dict, ...] = ()
+
+    @property
+    def declaration(self) -> dict:
+        return {"name": self.name, "classes": list(self.classes)}
+
+
+UNKNOWN_LABELS = (None, None, "", "maybe", "2", "1.0.0", "10", "-1")
+UNDECLARED = Model(
+    "plain",
+    ("probability",),
+    BINARY,
+    ("0", "1", "1.0", " TRUE ", "False", "0.000", *UNKNOWN_LABELS),
+)
+ONE_COLUMN = Model(
+    "churn's",
+    ("p_stays",),
+    BINARY,
+    ("stays", " STAYS", "leaves", "Leaves ", None, "0", ""),
+    # the class with a column is the positive one, wherever it stands
+    ({"label": "Stays", "column": "p_stays"}, {"label": "leaves"}),
+)
+TWO_COLUMNS = Model(
+    "pair",
+    ("p_no", "p_yes"),
+    PAIRS,
+    ("no", "yes", "YES", None, "1"),
+    ({"label": "no", "column": "p_no"}, {"label": "yes", "column": "p_yes"}),
+)
+THREE_CLASSES = Model(
+    "species",
+    ("p_a", "p_b", "p_c"),
+    TRIPLES,
+    ("setosa", "Versicolor ", "3", "3.0", None, "0", "virginica"),
+    (
+        {"label": "setosa", "column": "p_a"},
+        {"label": "Versicolor", "column": "p_b"},
+        {"label": 3, "column": "p_c"},
+    ),
+)
+DECLARED = (ONE_COLUMN, TWO_COLUMNS, THREE_CLASSES)
+
+PROBABILITY_COLUMNS = tuple(
+    name for model in (UNDECLARED, *DECLARED) for name in model.columns
+)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Rows of the two inputs, what their tables look like, and the settings."""
+
+    predictions: list[Row]
+    labels: list[Row]
+    variables: dict
+    has_loaded_at: bool
+
+    def __repr__(self) -> str:
+        return (
+            f"DataSet({len(self.predictions)} predictions, {len(self.labels)} labels, "
+            f"has_loaded_at={self.has_loaded_at}, variables={self.variables})"
+        )
+
+    @property
+    def prediction_columns(self) -> dict[str, str]:
+        return {
+            "request_id": "varchar",
+            "model_name": "varchar",
+            "model_version": "varchar",
+            "predicted_at": "timestamp",
+            **self._loaded_at,
+            **dict.fromkeys(PROBABILITY_COLUMNS, "double"),
+            "region": "varchar",
+            "device": "varchar",
+            "amount": "double",
+        }
+
+    @property
+    def label_columns(self) -> dict[str, str]:
+        return {
+            "request_id": "varchar",
+            "model_name": "varchar",
+            "label": "varchar",
+            "labeled_at": "timestamp",
+            **self._loaded_at,
+        }
+
+    @property
+    def _loaded_at(self) -> dict[str, str]:
+        return {"loaded_at": "timestamp"} if self.has_loaded_at else {}
+
+    def load_into(self, project: UserProject, append: bool = False) -> None:
+        project.load_rows(
+            "predictions", self.predictions, self.prediction_columns, append
+        )
+        project.load_rows("labels", self.labels, self.label_columns, append)
+
+
+# --------------------------------------------------------------------------------------
+# Rows
+
+
+def prediction_row(
+    model: Model,
+    request_id: str | None,
+    version: str | None,
+    predicted_at: datetime | None,
+    loaded_at: datetime | None,
+    probability: object,
+    **others: object,
+) -> Row:
+    probabilities = probability if isinstance(probability, tuple) else (probability,)
+    return {
+        "request_id": request_id,
+        "model_name": model.name,
+        "model_version": version,
+        "predicted_at": predicted_at,
+        "loaded_at": loaded_at,
+        **dict.fromkeys(PROBABILITY_COLUMNS),
+        **dict(zip(model.columns, probabilities, strict=True)),
+        "region": "x",
+        "device": "x",
+        "amount": 1.0,
+        **others,
+    }
+
+
+def label_row(
+    model: Model,
+    request_id: str | None,
+    label: str | None,
+    labeled_at: datetime | None,
+    loaded_at: datetime | None,
+) -> Row:
+    return {
+        "request_id": request_id,
+        "model_name": model.name,
+        "label": label,
+        "labeled_at": labeled_at,
+        "loaded_at": loaded_at,
+    }
+
+
+def one_in(n: int, random: Random) -> bool:
+    return random.randrange(n) == 0
+
+
+def moments(random: Random, days: int) -> tuple[datetime | None, datetime | None]:
+    """When something happened and when it was loaded; rarely unknown or far off."""
+    day = FIRST_DAY + timedelta(random.randrange(days))
+    happened = datetime.combine(day, random.choice(TIMES))
+    loaded = happened + random.choice(DELAYS)
+    odd = [
+        (happened, None),
+        (None, loaded),
+        (None, None),
+        (None, FAR_FUTURE),
+        (happened, FAR_FUTURE),
+        (FAR_FUTURE, None),
+        (FAR_FUTURE, loaded),
+    ]
+    return random.choice(odd) if one_in(12, random) else (happened, loaded)
+
+
+def predictions_of(model: Model, request_id: str | None, random: Random) -> list[Row]:
+    """Up to three predictions of a request, and copies of one of them."""
+    rows = []
+    for _ in range(random.choice([0, 1, 1, 2, 3])):
+        version = random.choice(["v1"] * 8 + ["v2"] * 5 + [None, ""])
+        rows.append(
+            prediction_row(
+                model,
+                request_id,
+                version,
+                *moments(random, days=6),
+                random.choice(model.probabilities),
+                region=random.choice(COHORT_VALUES),
+                device=random.choice(COHORT_VALUES),
+                amount=random.choice(WEIGHTS),
+            )
+        )
+    if rows and one_in(4, random):
+        rows.append(dict(rows[0]))
+    if rows and one_in(4, random):
+        rows.append({**rows[0], "loaded_at": moments(random, days=8)[1]})
+    if rows and one_in(4, random):
+        rows.append({**rows[0], "region": random.choice(COHORT_VALUES)})
+    return rows
+
+
+def labels_of(model: Model, request_id: str | None, random: Random) -> list[Row]:
+    """A request's label events, in any order, with revisions and exact copies."""
+    rows = []
+    for _ in range(random.choice([0, 1, 1, 2, 3, 4])):
+        label = random.choice(model.labels)
+        rows.append(label_row(model, request_id, label, *moments(random, days=8)))
+    if rows and one_in(4, random):
+        rows.append(dict(rows[0]))
+    if rows and one_in(4, random):
+        rows.append({**rows[-1], "loaded_at": moments(random, days=8)[1]})
+    if rows and one_in(4, random):
+        rows.append({**rows[0], "label": random.choice(model.labels)})
+    return rows
+
+
+def request(models: tuple[Model, ...], random: Random) -> Case:
+    """Everything about one request id; two cases may share an id."""
+    model = random.choice(models)
+    request_id = random.choice([None, ""] + [f"r{n}" for n in range(200)])
+    predictions = predictions_of(model, request_id, random)
+    labels = labels_of(model, request_id, random)
+    if one_in(30, random):
+        nameless = random.choice([None, ""])
+        for row in [*predictions[-1:], *labels[-1:]]:
+            row["model_name"] = nameless
+    return predictions, labels
+
+
+def requests(models: tuple[Model, ...]) -> SearchStrategy[Case]:
+    """A seed a request: few choices for Hypothesis, so shrinking drops whole cases."""
+    seeds = st.integers(0, 2**32 - 1)
+    return seeds.map(lambda seed: request(models, Random(seed)))
+
+
+# --------------------------------------------------------------------------------------
+# Blocks: days with enough labels for an interval
+
+
+@st.composite
+def blocks(draw: DrawFn, model: Model) -> Case:
+    """A day around the limits of 30 labels and of 10 of the rarer class.
+
+    A few labels are wrong at first and revised a day later. With a certain model
+    each right label costs almost nothing and each wrong one the most there is.
+    """
+    size = draw(st.sampled_from([0, 29, 30, 31, 60]))
+    rare = draw(st.sampled_from([0, 9, 10, 15]))
+    revised = draw(st.sampled_from([0, 1, 4]))
+    is_certain = draw(st.booleans())
+    predicted_at = FIRST_DAY + timedelta(days=1, hours=9)
+    spellings = ("0", "1")
+    if model.classes:
+        spellings = tuple(str(entry["label"]) for entry in model.classes[:2])
+    predictions, labels = [], []
+    for number in range(size):
+        request_id = f"block-{number}"
+        truth, other = spellings if number < rare else spellings[::-1]
+        right = block_probability(model, truth, number, is_certain)
+        predictions.append(
+            prediction_row(
+                model,
+                request_id,
+                "v1",
+                predicted_at,
+                predicted_at,
+                right,
+                region="x" if number % 2 else "y",
+            )
+        )
+        labeled_at = predicted_at + timedelta(days=1 + number % 3)
+        first = other if number < revised else truth
+        labels.append(label_row(model, request_id, first, labeled_at, labeled_at))
+        if number < revised:
+            again = labeled_at + timedelta(days=1)
+            labels.append(label_row(model, request_id, truth, again, again))
+    return predictions, labels
+
+
+def block_probability(
+    model: Model, truth: str, number: int, is_certain: bool
+) -> object:
+    """A certain model gives the truth probability 1; others vary with the row."""
+    likely = 1.0 if is_certain else 0.55 + 0.004 * number
+    if model is UNDECLARED:
+        return likely if truth == "1" else 1 - likely
+    if model is ONE_COLUMN:
+        return likely if truth == "Stays" else 1 - likely
+    is_first = truth == str(model.classes[0]["label"])
+    pair = (likely, 1 - likely) if is_first else (1 - likely, likely)
+    return pair + (0.0,) * (len(model.columns) - 2)
+
+
+# --------------------------------------------------------------------------------------
+# Data sets
+
+
+@st.composite
+def settings_of(draw: DrawFn, models: tuple[Model, ...]) -> dict:
+    variables = {
+        "log_loss_models": [m.declaration for m in models if m.classes],
+        "log_loss_cohorts": draw(
+            st.sampled_from([[], ["region"], ["device", "region"]])
+        ),
+        "log_loss_weight": draw(st.sampled_from([None, "amount"])),
+        "log_loss_epsilon": draw(st.sampled_from([1e-15, 1e-15, 1e-6])),
+        "log_loss_mature_days": draw(st.sampled_from([0, 2, 14])),
+        "log_loss_mature_coverage": draw(st.sampled_from([0.5, 0.8, 1.0])),
+        "log_loss_correction_absolute": draw(st.sampled_from([0, 0.01, 0.5])),
+        "log_loss_lookback_days": LOOKBACK_DAYS,
+    }
+    as_of_date = draw(st.sampled_from([None, None, None, 2, 5, 60]))
+    if as_of_date is not None:
+        day: date = (FIRST_DAY + timedelta(as_of_date)).date()
+        variables["log_loss_as_of_date"] = day.isoformat()
+    return variables
+
+
+@st.composite
+def data_sets(draw: DrawFn, min_requests: int = 50, max_requests: int = 80) -> DataSet:
+    """Binary alone (the smaller SQL), or every kind of declared model beside it."""
+    models = draw(st.sampled_from([(UNDECLARED,), (UNDECLARED, *DECLARED)]))
+    cases = draw(
+        st.lists(requests(models), min_size=min_requests, max_size=max_requests)
+    )
+    if min_requests:
+        cases += [draw(blocks(model)) for model in models]
+    return DataSet(
+        predictions=[row for predictions, _ in cases for row in predictions],
+        labels=[row for _, labels in cases for row in labels],
+        variables=draw(settings_of(models)),
+        has_loaded_at=draw(st.sampled_from([True, True, True, False])),
+    )

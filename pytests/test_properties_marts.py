@@ -1,0 +1,301 @@
+"""Hostile data: every mart equals the oracle, and the contract's invariants hold."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from harness import UserProject
+from oracle import (
+    GRAINS,
+    OVERALL,
+    Oracle,
+    differences,
+    fail_on,
+    labeled,
+    mart_differences,
+    mean_loss,
+    near_sum,
+    scikit_learn_mean_loss,
+)
+from strategies import (
+    THREE_CLASSES,
+    UNDECLARED,
+    DataSet,
+    data_sets,
+    label_row,
+    prediction_row,
+)
+
+PREDICTION_GRAIN = ["request_id", "model_name", "model_version"]
+DAY_GRAIN = ["metric_date", "model_name", "model_version"]
+
+
+@pytest.fixture(scope="module")
+def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all examples: what dbt parsed is not parsed again."""
+    return tmp_path_factory.mktemp("target")
+
+
+def check(data: DataSet, target_path: Path) -> None:
+    """Build the package on the rows and compare everything it says."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "warehouse.duckdb"
+        project = UserProject(path, target_path, data.variables)
+        data.load_into(project)
+        project.run()
+        oracle = Oracle(data.predictions, data.labels, data.variables)
+        check_marts(project, oracle)
+        check_invariants(project, oracle)
+
+
+def check_marts(project: UserProject, oracle: Oracle) -> None:
+    expected = oracle.marts()
+    fail_on(
+        [
+            difference
+            for mart in GRAINS
+            for difference in mart_differences(
+                mart, project.mart_rows(mart), expected[mart]
+            )
+        ]
+    )
+    if oracle.settings.as_of_date is None:
+        scored = project.mart_rows("log_loss_scored_predictions")
+        expected_rows = oracle.scored_predictions()
+        fail_on(differences(scored, expected_rows, PREDICTION_GRAIN))
+
+
+def check_invariants(project: UserProject, oracle: Oracle) -> None:
+    check_rows_are_conserved(project, oracle)
+    check_marts_agree_with_each_other(project, oracle)
+    check_scikit_learn_agrees(project, oracle)
+    check_numbers_are_finite(project)
+    check_losses_are_possible(project, oracle.settings.epsilon)
+
+
+# ------------------------------------------------------------------ invariant 1
+
+
+def check_rows_are_conserved(project: UserProject, oracle: Oracle) -> None:
+    """Raw rows = the sum of their states, per model, as of every date."""
+    entries = project.rows(
+        """
+        select recorded_date, grain, model_name, entry_type, entry_count
+        from main.int_log_loss__rollup
+        where grain in ('overall', 'label_event')
+        """
+    )
+    for day in [date(1970, 1, 1), *oracle.recorded_dates]:
+        known = [entry for entry in entries if entry["recorded_date"] <= day]
+        snapshot = oracle.snapshot(day)
+        assert label_states(known) == +snapshot.states, day
+        assert prediction_states(known) == expected_prediction_states(snapshot), day
+    assert len(snapshot.labels) == oracle.raw_label_count
+    assert len(snapshot.predictions) == oracle.raw_prediction_count
+
+
+def label_states(entries: list[dict]) -> Counter:
+    states = Counter()
+    for entry in entries:
+        if entry["grain"] == "label_event":
+            states[entry["model_name"], entry["entry_type"]] += entry["entry_count"]
+    return without_zeros(states)
+
+
+def prediction_states(entries: list[dict]) -> Counter:
+    """Labeled and unlabeled ones together are the accepted ones."""
+    states = Counter()
+    for entry in entries:
+        if entry["grain"] != "overall":
+            continue
+        model_name, count = entry["model_name"], entry["entry_count"]
+        if entry["entry_type"] in ("prediction", "rejection"):
+            states[model_name, entry["entry_type"]] += count
+        else:
+            states[model_name, "labeled"] += count
+    return without_zeros(states)
+
+
+def without_zeros(states: Counter) -> Counter:
+    """Unlike `+states`, keeps a negative count: it would be a bug."""
+    return Counter({state: count for state, count in states.items() if count})
+
+
+def expected_prediction_states(snapshot) -> Counter:
+    states = Counter()
+    for row in snapshot.predictions:
+        kind = "prediction" if row.reason is None else "rejection"
+        states[row.model_name, kind] += 1
+    for row in labeled(snapshot.scored):
+        states[row.prediction.model_name, "labeled"] += 1
+    return states
+
+
+# ------------------------------------------------------------------ invariant 5
+
+
+def check_marts_agree_with_each_other(project: UserProject, oracle: Oracle) -> None:
+    """One day has the same counts and total loss in all three marts."""
+    daily = {
+        tuple(row[name] for name in DAY_GRAIN): row
+        for row in project.mart_rows("log_loss_daily")
+    }
+    parts = {"class": project.mart_rows("log_loss_daily_by_class")}
+    cohort_rows = project.mart_rows("log_loss_daily_by_cohort")
+    for cohort in oracle.settings.cohorts:
+        parts[cohort] = [row for row in cohort_rows if row["cohort_name"] == cohort]
+    for name, rows in parts.items():
+        for key, day in daily.items():
+            of_day = [
+                row for row in rows if tuple(row[name] for name in DAY_GRAIN) == key
+            ]
+            check_parts_add_up(name, day, of_day, oracle)
+
+
+def check_parts_add_up(name: str, day: dict, parts: list[dict], oracle: Oracle) -> None:
+    counts = ["labeled_count"]
+    if name != "class":
+        counts += ["prediction_count", "rejected_count"]
+    for count in counts:
+        assert sum(row[count] for row in parts) == day[count], (name, day)
+    key = tuple(day[name] for name in DAY_GRAIN)
+    slack = near_sum(oracle.now.group(key, OVERALL), lambda score: score.loss).within
+    assert abs(total_loss(parts) - total_loss([day])) <= 2 * slack, (name, day)
+
+
+def total_loss(rows: list[dict]) -> float:
+    return math.fsum(
+        row["mean_log_loss"] * row["labeled_count"]
+        for row in rows
+        if row["labeled_count"]
+    )
+
+
+# ------------------------------------------------------------------ invariant 6
+
+
+def check_scikit_learn_agrees(project: UserProject, oracle: Oracle) -> None:
+    for row in project.mart_rows("log_loss_daily"):
+        group = oracle.now.group(tuple(row[name] for name in DAY_GRAIN))
+        if labeled(group):
+            theirs = scikit_learn_mean_loss(group, oracle.settings.epsilon)
+            slack = mean_loss(group).within
+            assert abs(row["mean_log_loss"] - theirs) <= slack, row
+
+
+# ------------------------------------------------------------------ possible values
+
+
+def check_numbers_are_finite(project: UserProject) -> None:
+    """No NaN and no infinity in any relation, the roll-up included."""
+    columns = project.rows(
+        """
+        select table_name, column_name from information_schema.columns
+        where
+            table_schema = 'main' and data_type = 'DOUBLE'
+            and table_name like '%log_loss%'
+            and table_name not like 'stg_%'
+        """
+    )
+    assert columns
+    queries = [
+        f"""
+        select '{c["table_name"]}.{c["column_name"]}' as place
+        from main.{c["table_name"]} where not isfinite("{c["column_name"]}")
+        """
+        for c in columns
+    ]
+    assert project.rows(" union ".join(queries)) == []
+
+
+def check_losses_are_possible(project: UserProject, epsilon: float) -> None:
+    """0 <= loss <= -ln(epsilon); a mean may round up by an ulp or two."""
+    highest = -math.log(epsilon) * (1 + 1e-12)
+    columns = {
+        "log_loss_daily": [
+            "mean_log_loss",
+            "mean_log_loss_unclipped",
+            "weighted_log_loss",
+            "mean_log_loss_7d",
+            "mean_log_loss_28d",
+            "log_loss_stddev",
+        ],
+        "log_loss_daily_by_cohort": ["mean_log_loss"],
+        "log_loss_daily_by_class": ["mean_log_loss"],
+        "log_loss_retroactive_corrections": ["mean_log_loss_as_of"],
+        "log_loss_scored_predictions": ["loss"],
+    }
+    impossible = [
+        (mart, column, row)
+        for mart, names in columns.items()
+        for row in project.mart_rows(mart)
+        for column in names
+        if row[column] is not None and not 0 <= row[column] <= highest
+    ]
+    assert impossible == []
+
+
+# ------------------------------------------------------------------ the properties
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(data=data_sets())
+def test_hostile_data(data: DataSet, target_path: Path) -> None:
+    check(data, target_path)
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(data=data_sets(min_requests=0, max_requests=2))
+def test_hardly_any_data(data: DataSet, target_path: Path) -> None:
+    check(data, target_path)
+
+
+NOON = datetime(2024, 3, 1, 12)
+PREDICTION = prediction_row(UNDECLARED, "r", "v1", NOON, None, 0.25)
+LABEL = label_row(UNDECLARED, "r", "1", NOON, None)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "labels"),
+    [
+        pytest.param([], [], id="empty tables"),
+        pytest.param([PREDICTION], [], id="one prediction"),
+        pytest.param([], [LABEL], id="one label"),
+        pytest.param([PREDICTION], [LABEL], id="one of each"),
+        pytest.param(
+            [{**PREDICTION, "predicted_at": None}],
+            [{**LABEL, "labeled_at": None}],
+            id="nothing with a time",
+        ),
+    ],
+)
+@pytest.mark.parametrize("has_loaded_at", [True, False])
+def test_almost_empty_inputs(
+    predictions: list[dict], labels: list[dict], has_loaded_at: bool, target_path: Path
+) -> None:
+    variables = {
+        "log_loss_models": [THREE_CLASSES.declaration],
+        "log_loss_cohorts": ["region"],
+    }
+    check(DataSet(predictions, labels, variables, has_loaded_at), target_path)
