@@ -1077,6 +1077,8 @@ class Oracle:
         n_revised: int,
     ) -> tuple[Near | None, Near | None]:
         before, after = mean_loss(previous), mean_loss(current)
+        if after is None:
+            return None, None  # no label is left, so there is no change to split
         if n_revised <= 0:
             return Near(0.0, 0.0), minus(after, before)
         delta = math.fsum(

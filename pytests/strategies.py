@@ -8,12 +8,13 @@ Values come from short pools in which every boundary of the contract occurs.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from random import Random
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.vendor.pretty import RepresentationPrinter
 
 from harness import UserProject
 
@@ -129,6 +130,19 @@ class DataSet:
             f"has_loaded_at={self.has_loaded_at}, variables={self.variables})"
         )
 
+    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
+        """Hypothesis would print every row."""
+        printer.text(repr(self))
+
+    def with_the_columns_of_its_tables(self) -> DataSet:
+        if self.has_loaded_at:
+            return self
+        return replace(
+            self,
+            predictions=[without_loaded_at(row) for row in self.predictions],
+            labels=[without_loaded_at(row) for row in self.labels],
+        )
+
     @property
     def prediction_columns(self) -> dict[str, str]:
         return {
@@ -166,6 +180,10 @@ class DataSet:
 
 # --------------------------------------------------------------------------------------
 # Rows
+
+
+def without_loaded_at(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "loaded_at"}
 
 
 def prediction_row(
@@ -387,4 +405,4 @@ def data_sets(draw: DrawFn, min_requests: int = 50, max_requests: int = 80) -> D
         labels=[row for _, labels in cases for row in labels],
         variables=draw(settings_of(models)),
         has_loaded_at=draw(st.sampled_from([True, True, True, False])),
-    )
+    ).with_the_columns_of_its_tables()

@@ -172,7 +172,6 @@ def test_a_fraction_of_a_day(project: UserProject) -> None:
     + [
         pytest.param(
             "2024-02-30",
-            marks=pytest.mark.xfail(strict=True, reason="only the month is checked"),
         )
     ],
 )
@@ -201,7 +200,6 @@ def test_what_is_no_date(project: UserProject, variable: str, value: object) -> 
             ["probability_1"],
             "`probability_1`",
             "another name",
-            marks=pytest.mark.xfail(strict=True, reason="not among the reserved names"),
             id="probability column of a mart",
         ),
     ],
@@ -364,7 +362,6 @@ def test_probability_may_be_missing_where_every_model_is_declared(
     assert own.mart("stg_log_loss__predictions")["probability_2"].tolist() == [2.0]
 
 
-@pytest.mark.xfail(strict=True, reason="thresholds and suppressions are not checked")
 @pytest.mark.parametrize(
     ("variable", "column"), [("thresholds", "rule"), ("suppressions", "starts_at")]
 )
@@ -433,7 +430,6 @@ def test_a_wrong_setting_builds_no_table(wrong: UserProject) -> None:
     assert package_relations(wrong) <= staging | defaults
 
 
-@pytest.mark.xfail(strict=True, reason="defaults and two staging models do not check")
 def test_a_wrong_setting_builds_nothing(wrong: UserProject) -> None:
     assert package_relations(wrong) == set()
 
@@ -486,7 +482,6 @@ def test_loosely_written_settings_are_understood(built: UserProject) -> None:
     assert "log_loss_epsilon=1e-12" in rollup["fingerprint"].item()
 
 
-@pytest.mark.xfail(strict=True, reason="one row per row of the roll-up")
 def test_the_clock_can_be_set(copied: UserProject) -> None:
     copied.variables = {**copied.variables, "log_loss_as_of_date": "2024-01-01"}
     copied.run("--select", "int_log_loss__clock")
@@ -508,14 +503,12 @@ def test_good_settings_compile_after_a_run(built: UserProject, command: str) -> 
     assert result.success, messages(result)
 
 
-@pytest.mark.xfail(strict=True, reason="an alias is missing in the ledger")
 def test_an_empty_build_works_after_a_run(copied: UserProject) -> None:
     """`--empty` is how continuous integration checks that the SQL is valid."""
     result = copied.invoke("run", "--empty")
     assert result.success, messages(result)
 
 
-@pytest.mark.xfail(strict=True, reason="var() knows the defaults in the package only")
 def test_public_macros_work_in_the_users_own_models(project: UserProject) -> None:
     result = UserProject(project.path, project.target_path).invoke(
         "compile",

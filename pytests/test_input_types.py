@@ -315,7 +315,6 @@ def test_plain_timestamps_are_utc_whatever_the_session_says(
     assert_expected(in_new_york, PLAIN)
 
 
-@pytest.mark.xfail(strict=True, reason="cast to the session's local time")
 def test_timestamps_with_a_time_zone_are_dated_in_utc(in_new_york: UserProject) -> None:
     types = {"predicted_at": "timestamptz", "labeled_at": "timestamptz"}
     load(in_new_york, PLAIN.changed(ZONED), types)

@@ -70,8 +70,10 @@
 
 
 {# A setting as a finite number within its bounds. #}
-{% macro _number(name, above=none, at_least=none, below=none, at_most=none) %}
-    {% set value = log_loss.setting(name) %}
+{% macro _number(
+    name, above=none, at_least=none, below=none, at_most=none, default=none
+) %}
+    {% set value = log_loss.setting(name, default) %}
     {% set number = value | float(default=none) if value is not boolean else none %}
     {% set bounds = [] %}
     {% if above is not none %}{% do bounds.append('greater than ' ~ above) %}{% endif %}
@@ -114,12 +116,24 @@
     {% set digits = parts | join('') %}
     {% if text | length != 10 or parts | length != 3 or parts[0] | length != 4
         or parts[1] | length != 2 or not digits.isdigit()
-        or not 1 <= parts[1] | int <= 12 or not 1 <= parts[2] | int <= 31 %}
+        or not 1 <= parts[1] | int <= 12
+        or not 1 <= parts[2] | int <= log_loss._days_of_month(
+            parts[0] | int, parts[1] | int
+        ) %}
         {% do log_loss.configuration_error(
             name, text, 'set it to a date as YYYY-MM-DD, or leave it null.'
         ) %}
     {% endif %}
     {{ return(text) }}
+{% endmacro %}
+
+
+{% macro _days_of_month(year, month) %}
+    {% if month == 2 %}
+        {% set is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) %}
+        {{ return(29 if is_leap else 28) }}
+    {% endif %}
+    {{ return(30 if month in (4, 6, 9, 11) else 31) }}
 {% endmacro %}
 
 
@@ -138,6 +152,9 @@
 {% macro _cohorts() %}
     {% set cohorts = log_loss.setting('log_loss_cohorts') %}
     {% set reserved = ['all'] + log_loss.scored_prediction_columns() %}
+    {% for position in range(1, 100) %}
+        {% do reserved.append('probability_' ~ position) %}
+    {% endfor %}
     {% if cohorts is string or cohorts is mapping or cohorts is not iterable %}
         {% do log_loss.configuration_error(
             'log_loss_cohorts', cohorts, 'set it to a list of column names.'

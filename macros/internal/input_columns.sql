@@ -1,6 +1,6 @@
 {#
-    The lowercase column names of an input, looked up in the warehouse, or none where
-    they cannot be known: while parsing, in commands that build nothing, and before
+    The columns of an input, lowercase name to type, looked up in the warehouse, or none
+    where they cannot be known: while parsing, in commands that build nothing, and before
     the relation exists. The optional `loaded_at` counts as absent then.
 #}
 {% macro input_columns(variable) %}
@@ -9,7 +9,8 @@
 
 {% macro default__input_columns(variable) %}
     {% set input = log_loss.input_relation(variable) %}
-    {% if not execute or flags.WHICH not in ('run', 'build') %}
+    {# the input of a unit test is a CTE, in no schema #}
+    {% if not execute or flags.WHICH not in ('run', 'build') or not input.schema %}
         {{ return(none) }}
     {% endif %}
     {% set relation = adapter.get_relation(
@@ -18,11 +19,11 @@
     {% if relation is none %}
         {{ return(none) }}
     {% endif %}
-    {% set names = [] %}
+    {% set columns = {} %}
     {% for column in adapter.get_columns_in_relation(relation) %}
-        {% do names.append(column.name | lower) %}
+        {% do columns.update({column.name | lower: column.data_type | string}) %}
     {% endfor %}
-    {{ return(names) }}
+    {{ return(columns) }}
 {% endmacro %}
 
 
@@ -38,7 +39,7 @@
         {% if column | lower not in columns %}
             {% do log_loss.configuration_error(
                 variable,
-                log_loss.setting(variable) ~ ', which has no column `' ~ column
+                log_loss.input_name(variable) ~ ', which has no column `' ~ column
                 ~ '` (needed by ' ~ asked_by ~ '); its columns are '
                 ~ columns | join(', '),
                 'add the column `' ~ column ~ '` to that model, or change '

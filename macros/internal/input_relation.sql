@@ -7,14 +7,23 @@
 {% endmacro %}
 
 {% macro default__input_relation(variable) %}
-    {% set defaults = {
-        'log_loss_thresholds': 'log_loss.log_loss_default_thresholds',
-        'log_loss_suppressions': 'log_loss.log_loss_default_suppressions',
-    } %}
-    {% set name = (log_loss.setting(variable) or defaults.get(variable)) | string %}
-    {% set parts = name.split('.') %}
+    {% set parts = log_loss.input_name(variable).split('.') %}
     {% if parts | length == 1 %}
         {{ return(ref(parts[0])) }}
     {% endif %}
     {{ return(ref(parts[0], parts[1])) }}
+{% endmacro %}
+
+
+{# What a variable names, or the package's own model where it is left null. #}
+{% macro input_name(variable) %}
+    {{ return(adapter.dispatch('input_name', 'log_loss')(variable)) }}
+{% endmacro %}
+
+{% macro default__input_name(variable) %}
+    {% set defaults = {
+        'log_loss_thresholds': 'log_loss.log_loss_default_thresholds',
+        'log_loss_suppressions': 'log_loss.log_loss_default_suppressions',
+    } %}
+    {{ return((log_loss.setting(variable) or defaults.get(variable)) | string) }}
 {% endmacro %}

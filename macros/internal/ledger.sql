@@ -40,9 +40,9 @@ predictions as (
                 {{ (probabilities + cohorts) | join(',\n                ') }},
                 weight
         ) as load_rank
-    from {{ ref('stg_log_loss__predictions') }}
+    from {{ ref('stg_log_loss__predictions') }} as staged
     where rejection_reason is null
-    {{- log_loss._and_touched('stg_log_loss__predictions', touched) }}
+    {{- log_loss._and_touched('staged', touched) }}
 
 ),
 
@@ -82,9 +82,9 @@ labels as (
             partition by request_id, model_name, labeled_at, class_index
             order by recorded_at
         ) as load_rank
-    from {{ ref('stg_log_loss__labels') }}
+    from {{ ref('stg_log_loss__labels') }} as staged
     where rejection_reason is null
-    {{- log_loss._and_touched('stg_log_loss__labels', touched) }}
+    {{- log_loss._and_touched('staged', touched) }}
 
 ),
 

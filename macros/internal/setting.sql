@@ -1,13 +1,17 @@
 {#
     The raw value of a variable. While the inputs are the demo's, a variable left
     at its default takes the demo's value, so that naming inputs of one's own
-    switches the whole demo off.
+    switches the whole demo off. `default` is for macros that a user's own SQL calls:
+    dbt knows the package's variables only in the package's own nodes.
 #}
-{% macro setting(name) %}
-    {{ return(adapter.dispatch('setting', 'log_loss')(name)) }}
+{% macro setting(name, default=none) %}
+    {{ return(adapter.dispatch('setting', 'log_loss')(name, default)) }}
 {% endmacro %}
 
-{% macro default__setting(name) %}
+{% macro default__setting(name, default) %}
+    {% if default is not none %}
+        {{ return(var(name, default)) }}
+    {% endif %}
     {% set value = var(name) %}
     {% if var('log_loss_predictions') == 'log_loss.demo_predictions'
         and (value is none or value == []) %}

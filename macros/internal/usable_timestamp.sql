@@ -1,14 +1,15 @@
 {#
     A column as a UTC timestamp without time zone; null outside the years 1900 to 2999.
     Sentinels such as 9999-12-31 and infinity overflow the date arithmetic of several
-    engines, and one such row would stop the whole build.
+    engines, and one such row would stop the whole build. `columns` is what
+    input_columns gave, with the column's type.
 #}
-{% macro usable_timestamp(column) %}
-    {{- return(adapter.dispatch('usable_timestamp', 'log_loss')(column)) -}}
+{% macro usable_timestamp(column, columns=none) %}
+    {{- return(adapter.dispatch('usable_timestamp', 'log_loss')(column, columns)) -}}
 {% endmacro %}
 
-{% macro default__usable_timestamp(column) -%}
-    {%- set timestamp = 'cast(' ~ column ~ ' as ' ~ dbt.type_timestamp() ~ ')' -%}
+{% macro default__usable_timestamp(column, columns) -%}
+    {%- set timestamp = log_loss.utc_timestamp(column, (columns or {}).get(column)) -%}
     case
         when
             {{ timestamp }} >= cast('1900-01-01' as {{ dbt.type_timestamp() }})

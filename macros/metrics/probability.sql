@@ -2,21 +2,32 @@
     {{- return(adapter.dispatch('clip_probability', 'log_loss')(probability, epsilon)) -}}
 {% endmacro %}
 
-{# written with `case`, because engines differ on nulls and NaN in least/greatest #}
+{#
+    Written with `case`, because engines differ on nulls and NaN in least/greatest. NaN,
+    which some engines hold larger than every number, stays what it is.
+#}
 {% macro default__clip_probability(probability, epsilon) -%}
     {%- set epsilon = log_loss._epsilon(epsilon) -%}
     {%- set lowest = log_loss.double(epsilon) -%}
     {%- set highest = log_loss.double(1) ~ ' - ' ~ lowest -%}
     case
         when {{ probability }} < {{ lowest }} then {{ lowest }}
-        when {{ probability }} > {{ highest }} then {{ highest }}
+        when
+            {{ probability }} > {{ highest }}
+            and {{ probability }} <= {{ log_loss.largest_double() }}
+        then {{ highest }}
         else cast({{ probability }} as {{ log_loss.type_double() }})
     end
 {%- endmacro %}
 
 
 {% macro _epsilon(epsilon) %}
-    {{- return(log_loss.configuration().epsilon if epsilon is none else epsilon) -}}
+    {%- if epsilon is not none or not execute -%}
+        {{- return(epsilon or 1e-15) -}}
+    {%- endif -%}
+    {{- return(log_loss._number(
+        'log_loss_epsilon', above=0, below=0.5, default=1e-15
+    )) -}}
 {% endmacro %}
 
 
@@ -42,7 +53,7 @@
 {% macro _classes(probability, classes) %}
     {% set binary = probability is string %}
     {% set labels = classes or ([0, 1] if binary else none) %}
-    {% if not labels or labels | length != (2 if binary else probability | length) %}
+    {% if execute and (not labels or labels | length != (2 if binary else probability | length)) %}
         {% do exceptions.raise_compiler_error(
             'log_loss: `classes` must list one label per probability (two labels for '
             ~ 'a single probability, the positive one last). Received classes '
@@ -60,7 +71,7 @@
         {% endfor %}
     {% endif %}
     {% set paired = [] %}
-    {% for label in labels %}
+    {% for label in labels or [] %}
         {% do paired.append({
             'literal': dbt.string_literal(dbt.escape_single_quotes(label))
                 if label is string else label,

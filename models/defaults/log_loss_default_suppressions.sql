@@ -1,3 +1,4 @@
+{%- do log_loss.configuration() -%}
 -- No suppressions.
 select
     cast(null as {{ dbt.type_string() }}) as model_name,

@@ -1,3 +1,4 @@
+{%- do log_loss.configuration() -%}
 -- Rules that hold for every model: broken numbers, and input that is turned away.
 select
     'non_finite_count' as rule,

@@ -22,9 +22,9 @@ typed as (
         nullif(cast(request_id as {{ dbt.type_string() }}), '') as request_id,
         nullif(cast(model_name as {{ dbt.type_string() }}), '') as model_name,
         {{ log_loss.normalize_label('label') }} as spelling,
-        {{ log_loss.usable_timestamp('labeled_at') | indent(8) }} as labeled_at,
+        {{ log_loss.usable_timestamp('labeled_at', columns) | indent(8) }} as labeled_at,
         {% if has_loaded_at -%}
-        {{ log_loss.usable_timestamp('loaded_at') | indent(8) }} as own_loaded_at
+        {{ log_loss.usable_timestamp('loaded_at', columns) | indent(8) }} as own_loaded_at
         {%- else -%}
         cast(null as {{ dbt.type_timestamp() }}) as own_loaded_at
         {%- endif %}

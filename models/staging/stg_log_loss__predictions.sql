@@ -41,9 +41,9 @@ typed as (
         nullif(cast(request_id as {{ dbt.type_string() }}), '') as request_id,
         nullif(cast(model_name as {{ dbt.type_string() }}), '') as model_name,
         nullif(cast(model_version as {{ dbt.type_string() }}), '') as model_version,
-        {{ log_loss.usable_timestamp('predicted_at') | indent(8) }} as predicted_at,
+        {{ log_loss.usable_timestamp('predicted_at', columns) | indent(8) }} as predicted_at,
         {% if has_loaded_at -%}
-        {{ log_loss.usable_timestamp('loaded_at') | indent(8) }} as own_loaded_at,
+        {{ log_loss.usable_timestamp('loaded_at', columns) | indent(8) }} as own_loaded_at,
         {% else -%}
         cast(null as {{ dbt.type_timestamp() }}) as own_loaded_at,
         {% endif -%}

@@ -1,3 +1,14 @@
+{%- do log_loss.configuration() -%}
+{%- set needed = {} -%}
+{%- for column in [
+    'model_name', 'starts_at', 'ends_at', 'reason',
+] -%}
+    {%- do needed.update({column: 'every suppression'}) -%}
+{%- endfor -%}
+{%- do log_loss.require_input_columns(
+    'log_loss_suppressions', log_loss.input_columns('log_loss_suppressions'), needed
+) %}
+
 with
 
 source as (

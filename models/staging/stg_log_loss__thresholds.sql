@@ -1,3 +1,15 @@
+{%- do log_loss.configuration() -%}
+{%- set needed = {} -%}
+{%- for column in [
+    'rule', 'model_name', 'cohort_name', 'cohort_value',
+    'label', 'warn_at', 'error_at', 'min_labeled_count', 'min_coverage',
+] -%}
+    {%- do needed.update({column: 'every threshold'}) -%}
+{%- endfor -%}
+{%- do log_loss.require_input_columns(
+    'log_loss_thresholds', log_loss.input_columns('log_loss_thresholds'), needed
+) %}
+
 with
 
 source as (

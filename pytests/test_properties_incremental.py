@@ -1,0 +1,302 @@
+"""However the loads are split into runs, the result is that of a full refresh."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from harness import UserProject
+from oracle import GRAINS, RELATIVE_TOLERANCE, Oracle, fail_on, mart_differences
+from strategies import (
+    FAR_FUTURE,
+    UNDECLARED,
+    DataSet,
+    Row,
+    data_sets,
+    label_row,
+    prediction_row,
+)
+
+ROLLUP = "int_log_loss__rollup"
+
+
+@pytest.fixture(scope="module")
+def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("target")
+
+
+# ------------------------------------------------------------------ loads
+
+
+def arrival(row: Row, event_time: str, lookback_days: int, random: Random) -> date:
+    """When a row becomes visible: up to the lookback after its own load time.
+
+    A row without a usable load time is in a partition that every run rebuilds, so it
+    may turn up in any of them.
+    """
+    loaded_at = row.get("loaded_at") or row[event_time]
+    if loaded_at is None or loaded_at >= FAR_FUTURE:
+        return date(2024, 2, 26) + timedelta(random.randrange(20))
+    return loaded_at.date() + timedelta(random.randint(0, lookback_days))
+
+
+def batches(data: DataSet, count: int, random: Random) -> list[DataSet]:
+    """Cut the arrivals between days, each day whole."""
+    lookback_days = data.variables["log_loss_lookback_days"]
+
+    def arrivals(rows: list[Row], event_time: str) -> list[tuple[date, Row]]:
+        return [(arrival(r, event_time, lookback_days, random), r) for r in rows]
+
+    predictions = arrivals(data.predictions, "predicted_at")
+    labels = arrivals(data.labels, "labeled_at")
+    days = sorted({day for day, _ in predictions + labels})
+    cuts = sorted(random.sample(days[1:], min(count, len(days)) - 1))
+    bounds = [date.min, *cuts, date.max]
+    return [
+        replace(
+            data,
+            predictions=[row for day, row in predictions if start <= day < end],
+            labels=[row for day, row in labels if start <= day < end],
+        )
+        for start, end in zip(bounds, bounds[1:], strict=False)
+    ]
+
+
+# ------------------------------------------------------------------ comparison
+
+
+def check_marts(project: UserProject, data: DataSet) -> None:
+    expected = Oracle(data.predictions, data.labels, data.variables).marts()
+    fail_on(
+        [
+            difference
+            for mart in GRAINS
+            for difference in mart_differences(
+                mart, project.mart_rows(mart), expected[mart]
+            )
+        ]
+    )
+
+
+def rollup(project: UserProject) -> list[Row]:
+    """Without the markers: they tell which partitions a run has rebuilt."""
+    return project.rows(f"select * from main.{ROLLUP} where grain <> 'marker'")
+
+
+def is_sum(value: object) -> bool:
+    return isinstance(value, float)
+
+
+def rollup_cells(rows: list[Row]) -> dict[tuple, dict[str, float]]:
+    """Sums by everything else in the row, the counts included."""
+    cells = {}
+    for row in rows:
+        key = tuple(item for item in row.items() if not is_sum(item[1]))
+        assert key not in cells, f"twice in the roll-up: {key}"
+        cells[key] = {name: value for name, value in row.items() if is_sum(value)}
+    return cells
+
+
+def check_same_rollup(actual: list[Row], expected: list[Row]) -> None:
+    """Counts exactly; sums within 1e-12 of what the whole column adds up to."""
+    have, want = rollup_cells(actual), rollup_cells(expected)
+    fail_on([f"only incremental: {key}" for key in have.keys() - want.keys()])
+    fail_on([f"only in a full refresh: {key}" for key in want.keys() - have.keys()])
+    gross = defaultdict(float)
+    for sums in want.values():
+        for name, value in sums.items():
+            gross[name] += abs(value)
+    fail_on(
+        [
+            f"{name} of {key}: {have[key][name]} and {value}"
+            for key, sums in want.items()
+            for name, value in sums.items()
+            if not math.isclose(
+                have[key][name], value, abs_tol=RELATIVE_TOLERANCE * gross[name]
+            )
+        ]
+    )
+
+
+# ------------------------------------------------------------------ the properties
+
+
+@st.composite
+def data_sets_without_a_fixed_clock(draw: st.DrawFn) -> DataSet:
+    data = draw(data_sets(min_requests=25, max_requests=45))
+    variables = {
+        **data.variables,
+        "log_loss_as_of_date": None,
+        "log_loss_lookback_days": draw(st.sampled_from([0, 1, 3])),
+    }
+    return replace(data, variables=variables)
+
+
+@settings(
+    max_examples=7,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    data=data_sets_without_a_fixed_clock(),
+    run_count=st.integers(2, 4),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_split_of_the_loads_equals_a_full_refresh(
+    data: DataSet, run_count: int, seed: int, target_path: Path
+) -> None:
+    """After every run the marts are right; at the end the roll-up is, row by row."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "warehouse.duckdb"
+        project = UserProject(path, target_path, data.variables)
+        seen = replace(data, predictions=[], labels=[])
+        for number, batch in enumerate(batches(data, run_count, Random(seed))):
+            batch.load_into(project, append=number > 0)
+            seen = replace(
+                data,
+                predictions=seen.predictions + batch.predictions,
+                labels=seen.labels + batch.labels,
+            )
+            project.run()
+            check_marts(project, seen)
+        incremental = rollup(project)
+        project.run()
+        check_same_rollup(rollup(project), incremental)
+        check_marts(project, seen)
+        project.full_refresh()
+        check_same_rollup(incremental, rollup(project))
+
+
+# ------------------------------------------------------------------ single cases
+
+
+def day(number: int) -> datetime:
+    return datetime(2024, 3, 1, 12) + timedelta(days=number)
+
+
+def one_prediction(request_id: str, number: int, probability: float = 0.3) -> Row:
+    moment = day(number)
+    return prediction_row(UNDECLARED, request_id, "v1", moment, moment, probability)
+
+
+def one_label(request_id: str, label: str | None, number: int) -> Row:
+    return label_row(UNDECLARED, request_id, label, day(number), day(number))
+
+
+def loads(*steps: tuple[list[Row], list[Row]]) -> list[DataSet]:
+    return [DataSet(predictions, labels, {}, True) for predictions, labels in steps]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(
+            loads(
+                ([one_prediction("r", 0)], [one_label("r", "1", 1)]),
+                ([], [one_label("r", None, 20)]),
+                ([], [one_label("r", "0", 40)]),
+            ),
+            id="a withdrawal and a return long after",
+        ),
+        pytest.param(
+            loads(
+                ([], [one_label("r", "1", 0)]),
+                ([one_prediction("r", 30)], []),
+            ),
+            id="a prediction long after its label",
+        ),
+        pytest.param(
+            loads(
+                ([one_prediction("r", 0)], [one_label("r", "1", 4)]),
+                # a later event, but loaded before the first: that one posts nothing
+                ([], [{**one_label("r", "0", 5), "loaded_at": day(2)}]),
+            ),
+            id="a posting that was made turns out never to have been in force",
+        ),
+        pytest.param(
+            loads(
+                ([one_prediction("r", 0)], [one_label("r", "1", 1)]),
+                ([one_prediction("r", 30, 0.9)], [one_label("r", "1", 1)]),
+            ),
+            id="duplicates in a later run",
+        ),
+        pytest.param(
+            loads(
+                (
+                    [
+                        one_prediction("r", 0),
+                        {**one_prediction("s", 0, None), "loaded_at": FAR_FUTURE},
+                    ],
+                    [],
+                ),
+                ([one_prediction("t", 1)], [one_label("r", "1", 1)]),
+            ),
+            id="a rejected row from the future does not stop the clock",
+        ),
+    ],
+)
+def test_loads_that_reach_back(steps: list[DataSet], user_project: UserProject) -> None:
+    seen = DataSet([], [], {}, True)
+    for number, step in enumerate(steps):
+        step.load_into(user_project, append=number > 0)
+        seen = replace(
+            seen,
+            predictions=seen.predictions + step.predictions,
+            labels=seen.labels + step.labels,
+        )
+        user_project.run()
+        check_marts(user_project, seen)
+
+
+def test_a_row_beyond_the_lookback_needs_and_gets_a_restatement(
+    user_project: UserProject,
+) -> None:
+    """Otherwise no test would notice that nothing is ever left out."""
+    on_time = DataSet([one_prediction(f"r{n}", n) for n in range(20)], [], {}, True)
+    on_time.load_into(user_project)
+    user_project.run()
+    late = DataSet([], [one_label("r1", "1", 2)], {}, True)
+    late.load_into(user_project, append=True)
+    user_project.run()
+    assert labeled_count(user_project) == 0
+    user_project.variables = {"log_loss_reprocess_from": "2024-03-02"}
+    user_project.run()
+    assert labeled_count(user_project) == 1
+    check_marts(user_project, replace(on_time, labels=late.labels))
+
+
+def test_a_restatement_empties_the_partitions_of_deleted_rows(
+    user_project: UserProject,
+) -> None:
+    """Strategies replace partitions that have new rows; these have none left."""
+    kept = DataSet(
+        [one_prediction("r", 0), one_prediction("s", 9)],
+        [one_label("r", "1", 1)],
+        {},
+        True,
+    )
+    deleted = DataSet([one_prediction("t", 4)], [one_label("r", "0", 6)], {}, True)
+    kept.load_into(user_project)
+    deleted.load_into(user_project, append=True)
+    user_project.run()
+    kept.load_into(user_project)
+    user_project.variables = {"log_loss_reprocess_from": "2024-03-02"}
+    user_project.run()
+    check_marts(user_project, kept)
+
+
+def labeled_count(project: UserProject) -> int:
+    query = "select sum(labeled_count) as n from main.log_loss_daily"
+    return int(project.rows(query)[0]["n"])
