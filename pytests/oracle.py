@@ -13,6 +13,7 @@ the function that computes it. Nothing else widens a tolerance.
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 import warnings
@@ -211,6 +212,18 @@ def day_of(moment: datetime | None) -> date:
 
 def text(value: object) -> str | None:
     return None if value in (None, "") else str(value)
+
+
+def with_usable_times(row: Row) -> Row:
+    """Sentinels such as 9999-12-31 count as missing."""
+    return {
+        name: None if isinstance(value, datetime) and not is_usable(value) else value
+        for name, value in row.items()
+    }
+
+
+def is_usable(moment: datetime) -> bool:
+    return 1900 <= moment.year < 3000
 
 
 def usable_load_time(row: Row, event_time: str, now: datetime) -> datetime | None:
@@ -734,8 +747,13 @@ class Oracle:
         self.raw_prediction_count = len(predictions)
         self.raw_label_count = len(labels)
         now = datetime.now(UTC).replace(tzinfo=None)
-        self._predictions = [read_prediction(r, self.settings, now) for r in predictions]
-        self._labels = [read_label(r, self.settings, now) for r in labels]
+        self._predictions = [
+            read_prediction(with_usable_times(row), self.settings, now)
+            for row in predictions
+        ]
+        self._labels = [
+            read_label(with_usable_times(row), self.settings, now) for row in labels
+        ]
         self._snapshots: dict[date, Snapshot] = {}
 
     @cached_property
@@ -748,6 +766,13 @@ class Oracle:
         """The clock: the latest date on which anything was loaded."""
         latest = self.recorded_dates[-1] if self.recorded_dates else None
         return self.settings.as_of_date or latest
+
+    def rewound(self, as_of_date: date) -> Oracle:
+        """The same rows under another clock; what was known on a day stays known."""
+        other = copy.copy(self)
+        other.settings = replace(self.settings, as_of_date=as_of_date)
+        other.__dict__.pop("as_of_date", None)
+        return other
 
     def snapshot(self, day: date) -> Snapshot:
         return Snapshot.of(day, self.settings, self._predictions, self._labels)

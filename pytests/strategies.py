@@ -23,6 +23,7 @@ Case = tuple[list[Row], list[Row]]
 
 FIRST_DAY = datetime(2024, 2, 27)
 FAR_FUTURE = datetime(2099, 1, 1, 12)
+SENTINELS = (datetime(9999, 12, 31), datetime(1, 1, 1))
 LOOKBACK_DAYS = 3
 
 TIMES = (time(0), time(12), time(12), time(12, 0, 0, 1), time(23, 59, 59, 999999))
@@ -240,6 +241,8 @@ def moments(random: Random, days: int) -> tuple[datetime | None, datetime | None
         (happened, None),
         (None, loaded),
         (None, None),
+        (random.choice(SENTINELS), loaded),
+        (happened, random.choice(SENTINELS)),
         (None, FAR_FUTURE),
         (happened, FAR_FUTURE),
         (FAR_FUTURE, None),
