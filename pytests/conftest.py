@@ -1,18 +1,38 @@
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
 from dbt.cli.main import dbtRunner
+from hypothesis import settings
 
 from harness import PROJECT, UserProject
 
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
 
 @pytest.fixture(scope="session", autouse=True)
-def installed_package() -> None:
-    """Install the package into the user's project, as `packages: - local:` does."""
-    result = dbtRunner().invoke(
-        ["--quiet", "deps", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    )
-    assert result.success, result.exception
+def installed_package(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Install the package into the user's project, as `packages: - local:` does.
+
+    Once for all workers of a parallel run: a second `dbt deps` would take the package
+    away from the first worker for a moment.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    done = shared / "installed"
+    with (shared / "install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if done.exists():
+            return
+        result = dbtRunner().invoke(
+            ["--quiet", "deps"]
+            + ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        )
+        assert result.success, result.exception
+        done.touch()
 
 
 @pytest.fixture
