@@ -224,7 +224,12 @@ def situations() -> Data:
         data.predict(model, [bad_day], [(1e-9, "1"), (0.5, "0")] * 20)
         data.limit("mean_log_loss", model, 0.7, 5)
 
-    # cohorts: two good ones, two bad ones, and rows of growing specificity
+    # a day in the middle of the window that is too young to count
+    data.predict("patchy", set(RECENT) - {8})
+    data.predict("patchy", [8], [(1e-9, "1"), (0.5, "0"), (0.5, None)] * 20)
+    data.limit("mean_log_loss", "patchy", 0.7, 5)
+
+    # cohorts: one good, two bad, and rows of growing specificity
     good, bad = [(0.2, "0"), (0.8, "1")] * 5, [(0.8, "0"), (0.2, "1")] * 5
     for region, outcomes in [("north", good), ("south", bad), ("west", bad)]:
         data.predict("regional", RECENT, outcomes, region=region)
@@ -431,6 +436,13 @@ def test_a_breach_before_the_window_does_not_count(judged: Judged) -> None:
     assert not_recovered["value"] > 2
 
 
+def test_a_day_that_is_not_mature_does_not_count(judged: Judged) -> None:
+    row = judged.row("mean_log_loss", "patchy")
+    assert row["status"] == "ok"
+    assert row["value"] == pytest.approx(LN2, rel=1e-12)
+    assert row["labeled_count"] == 60
+
+
 def test_a_model_that_has_gone_quiet_is_not_judged(judged: Judged) -> None:
     assert "gone_quiet" in set(judged.project.mart("log_loss_daily")["model_name"])
     rules = judged.statuses.query("model_name == 'gone_quiet' and rule != 'cohort'")
@@ -496,6 +508,7 @@ def test_coverage_is_judged_at_an_age(
 ) -> None:
     row = judged.row("label_coverage", model)
     assert row["value"] == pytest.approx(coverage, rel=1e-12)
+    assert row["labeled_count"] == round(coverage * row["sample_count"])
     assert row["window_start_date"].date() == day(20)
     assert row["window_end_date"].date() == day(14)
     assert row["status"] == status
