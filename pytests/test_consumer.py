@@ -7,6 +7,7 @@ What its marts hold is recomputed here from the raw seed files, with scikit-lear
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -89,19 +90,35 @@ def all_tables(project: UserProject) -> dict[str, pd.DataFrame]:
     return {**tables, rollup: unmarked.reset_index(drop=True)}
 
 
+def installed_copy(directory: Path) -> Path:
+    """The bank's project with the package installed, out of the way of other runs."""
+    shutil.copytree(
+        BANK,
+        directory,
+        ignore=shutil.ignore_patterns("dbt_packages", "logs", "target", "*.duckdb"),
+    )
+    packages = directory / "packages.yml"
+    assert "- local: ..\n" in packages.read_text()
+    packages.write_text(f"packages:\n  - local: {REPOSITORY}\n")
+    result = dbtRunner().invoke(
+        ["--quiet", "deps"]
+        + ["--project-dir", str(directory), "--profiles-dir", str(directory)]
+    )
+    assert result.success, result.exception
+    return directory
+
+
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     """Install and build twice, as the README tells a stranger to."""
     directory = tmp_path_factory.mktemp("bank")
     project = UserProject(
-        directory / "bank.duckdb", directory / "target", project=BANK
+        directory / "bank.duckdb",
+        directory / "target",
+        project=installed_copy(directory / "project"),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACME_BANK_DUCKDB_PATH", str(project.path))
-        installed = dbtRunner().invoke(
-            ["--quiet", "deps", "--project-dir", str(BANK), "--profiles-dir", str(BANK)]
-        )
-        assert installed.success, installed.exception
         first = build(project)
         tables = all_tables(project)
         yield Bank(project, first, tables, build(project), all_tables(project))

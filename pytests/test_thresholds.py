@@ -859,6 +859,16 @@ def test_contradictory_thresholds_are_named(used: Judged, model: str, case) -> N
     assert "good" not in set(found["model_name"])
 
 
+def test_contradictory_thresholds_fail_the_build(tmp_path: Path) -> None:
+    rules = values(RULES, *CONTRADICTIONS["reversed_limits"][0])
+    project = scratch_project(tmp_path, {"models/thresholds.sql": rules})
+    project.variables = {"log_loss_thresholds": "user_project.thresholds"}
+    result = project.invoke("build", "--select", "+stg_log_loss__thresholds")
+    outcomes = Judged(project, result).outcomes
+    tests = [name for name in outcomes if "thresholds_are_consistent" in name]
+    assert [outcomes[name] for name in tests] == ["fail"], messages(result)
+
+
 def test_the_configured_epsilon_is_the_default(tmp_path: Path) -> None:
     """A generic test belongs to the user's project, where no default is declared."""
     arguments = at_most("pass", "own")[0].arguments

@@ -15,6 +15,7 @@
         'correction_rate': 'above',
         'label_coverage': 'below',
         'rejected_share': 'above',
+        'rejected_label_share': 'above',
         'non_finite_count': 'above',
     }) }}
 {% endmacro %}

@@ -8,10 +8,11 @@
     {%- set all_classes = log_loss._classes(probability, classes) -%}
     {#- two classes: the positive one alone, as scikit-learn's brier_score_loss -#}
     {%- set summed = all_classes[1:] if all_classes | length == 2 else all_classes -%}
+    (
     {%- for class in summed %}
     {{ '+ ' if not loop.first }}power(
         {{ class.probability }}
-        - case {{ label }}
+        - case {{ log_loss._comparable_label(label, classes) }}
         {%- for other in all_classes %}
             when {{ other.literal }}
             then {{ log_loss.double(1 if other.literal == class.literal else 0) }}
@@ -20,4 +21,5 @@
         2
     )
     {%- endfor %}
+    )
 {%- endmacro %}

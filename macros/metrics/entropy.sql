@@ -4,12 +4,14 @@
 
 {# 0 ln 0 = 0; a null stands for a class the model does not have #}
 {% macro default__entropy(probabilities) -%}
+(
     {%- for probability in probabilities %}
     {{ '- ' if not loop.first else '0 - ' }}case
         when {{ probability }} > 0 then {{ probability }} * ln({{ probability }})
         else {{ log_loss.double(0) }}
     end
     {%- endfor %}
+)
 {%- endmacro %}
 
 
@@ -20,6 +22,7 @@
 {% endmacro %}
 
 {% macro default__squared_log_probability(probabilities) -%}
+(
     {%- for probability in probabilities %}
     {{ '+ ' if not loop.first }}case
         when {{ probability }} > 0
@@ -27,4 +30,5 @@
         else {{ log_loss.double(0) }}
     end
     {%- endfor %}
+)
 {%- endmacro %}

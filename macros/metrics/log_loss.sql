@@ -5,7 +5,7 @@
 {% endmacro %}
 
 {% macro default__negative_log_likelihood(probability_of_label, epsilon) -%}
-    -ln({{ log_loss.clip_probability(probability_of_label, epsilon) }})
+    (-ln({{ log_loss.clip_probability(probability_of_label, epsilon) }}))
 {%- endmacro %}
 
 

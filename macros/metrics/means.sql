@@ -3,7 +3,7 @@
 {% endmacro %}
 
 {% macro default__safe_divide(numerator, denominator) -%}
-    cast({{ numerator }} as {{ log_loss.type_double() }}) / nullif({{ denominator }}, 0)
+    (cast({{ numerator }} as {{ log_loss.type_double() }}) / nullif({{ denominator }}, 0))
 {%- endmacro %}
 
 
@@ -64,7 +64,7 @@
 {% endmacro %}
 
 {% macro default__normalized_entropy(mean_log_loss, base_rate_entropy) -%}
-    {{ mean_log_loss }} / nullif({{ base_rate_entropy }}, 0)
+    ({{ mean_log_loss }} / nullif({{ base_rate_entropy }}, 0))
 {%- endmacro %}
 
 

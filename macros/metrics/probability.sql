@@ -38,12 +38,18 @@
 {% endmacro %}
 
 {% macro default__probability_of_label(label, probability, classes) -%}
-    case {{ label }}
+    case {{ log_loss._comparable_label(label, classes) }}
     {%- for class in log_loss._classes(probability, classes) %}
         when {{ class.literal }} then {{ class.probability }}
     {%- endfor %}
     end
 {%- endmacro %}
+
+
+{# Without declared classes 1, 1.0, true and '1' are all the positive one. #}
+{% macro _comparable_label(label, classes) %}
+    {{- return(label if classes else log_loss.normalize_label(label)) -}}
+{% endmacro %}
 
 
 {#
@@ -52,7 +58,7 @@
 #}
 {% macro _classes(probability, classes) %}
     {% set binary = probability is string %}
-    {% set labels = classes or ([0, 1] if binary else none) %}
+    {% set labels = classes or (['0', '1'] if binary else none) %}
     {% if execute and (not labels or labels | length != (2 if binary else probability | length)) %}
         {% do exceptions.raise_compiler_error(
             'log_loss: `classes` must list one label per probability (two labels for '

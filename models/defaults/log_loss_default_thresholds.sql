@@ -23,3 +23,16 @@ select
     {{ log_loss.double('0.05') }} as error_at,
     cast(0 as {{ dbt.type_bigint() }}) as min_labeled_count,
     {{ log_loss.double(0) }} as min_coverage
+
+union all
+
+select
+    'rejected_label_share' as rule,
+    '*' as model_name,
+    '*' as cohort_name,
+    '*' as cohort_value,
+    '*' as label,
+    {{ log_loss.double('0.01') }} as warn_at,
+    {{ log_loss.double('0.05') }} as error_at,
+    cast(0 as {{ dbt.type_bigint() }}) as min_labeled_count,
+    {{ log_loss.double(0) }} as min_coverage

@@ -260,8 +260,11 @@ select
                 else previous_mean_log_loss
             end - previous_mean_log_loss
     end as change_from_revisions,
-    {{ log_loss.days_between('metric_date', 'recorded_date') }}
-        as days_after,
+    cast(
+        {{ log_loss.days_between('metric_date', 'recorded_date') }}
+        as {{ dbt.type_bigint() }}
+    ) as days_after,
+    published_date as published_date_of_day,
     coalesce(
         recorded_date > published_date
         and abs(mean_log_loss_as_of - published_mean_log_loss)

@@ -1,3 +1,4 @@
+{%- set last = log_loss.configuration().evaluation_days - 1 -%}
 {%- set scope = log_loss.scope_columns() -%}
 {%- set scope_list = scope | join(',\n        ') -%}
 {%- set window = ['window_start_date', 'window_end_date'] | join(',\n        ') -%}
@@ -148,7 +149,7 @@ corrected_days as (
         model_version,
         max(case when is_correction then 1 else 0 end) as is_corrected
     from {{ ref('int_log_loss__corrections') }}
-    where first_published_date is not null
+    where published_date_of_day is not null
     group by metric_date, model_name, model_version
 
 ),
@@ -244,6 +245,60 @@ input_totals as (
             else prediction_count + rejected_count
         end as row_count
     from inputs
+
+),
+
+label_events as (
+
+    {{ log_loss.rollup_rows(['label_event']) }}
+
+),
+
+clock as (
+
+    select as_of_date from {{ ref('int_log_loss__clock') }}
+
+),
+
+-- by load date; an event sent twice harms nobody, and does not count as rejected
+label_inputs as (
+
+    select
+        label_events.model_name,
+        {{ log_loss.add_days('clock.as_of_date', -last) }} as window_start_date,
+        clock.as_of_date as window_end_date,
+        sum(label_events.entry_count) as row_count,
+        sum(
+            case
+                when
+                    label_events.entry_type = 'rejection'
+                    and label_events.reason <> 'duplicate_label'
+                then label_events.entry_count
+                else 0
+            end
+        ) as rejected_count
+    from label_events
+    inner join clock
+        on
+            label_events.metric_date <= clock.as_of_date
+            and label_events.metric_date
+            >= {{ log_loss.add_days('clock.as_of_date', -last) }}
+    group by label_events.model_name, clock.as_of_date
+
+),
+
+label_input_totals as (
+
+    select
+        model_name,
+        window_start_date,
+        window_end_date,
+        rejected_count,
+        case
+            when model_name = '(unknown)' then sum(row_count) over ()
+            else row_count
+        end as row_count
+    from label_inputs
 
 ),
 
@@ -404,6 +459,26 @@ measured as (
         0 as is_judged_by_interval,
         0 as is_immature
     from input_totals
+
+    union all
+
+    select
+        'rejected_label_share' as rule,
+        model_name,
+        '(none)' as model_version,
+        'all' as cohort_name,
+        'all' as cohort_value,
+        {{ any_label }},
+        {{ window }},
+        {{ log_loss.safe_divide('rejected_count', 'row_count') }} as value,
+        row_count as sample_count,
+        row_count - rejected_count as labeled_count,
+        {{ null_double }} as label_coverage,
+        {{ null_double }} as ci_lower,
+        {{ null_double }} as ci_upper,
+        0 as is_judged_by_interval,
+        0 as is_immature
+    from label_input_totals
 
     union all
 
