@@ -263,16 +263,17 @@ def test_nothing_of_the_demo_is_there(bank: Bank) -> None:
 
 def test_the_packages_unit_tests_do_not_run(bank: Bank) -> None:
     """dbt runs those of installed packages too, unless the package disables them."""
-    unit_tests = [node for node in bank.first.nodes if node.resource_type == "unit_test"]
-    assert [node.name for node in unit_tests if node.package_name == "log_loss"] == []
+    of_package = [node for node in bank.first.nodes if node.package_name == "log_loss"]
+    assert [n.name for n in of_package if n.resource_type == "unit_test"] == []
 
 
 def test_the_package_stays_in_the_schema_it_is_given(bank: Bank) -> None:
-    package = {node.name for node in bank.first.nodes if node.package_name == "log_loss"}
+    of_package = [node for node in bank.first.nodes if node.package_name == "log_loss"]
+    names = {node.name for node in of_package}
     elsewhere = [
         name
         for name in bank.tables_after_first
-        if not name.startswith(PACKAGE_SCHEMA) and name.split(".")[1] in package
+        if not name.startswith(PACKAGE_SCHEMA) and name.split(".")[1] in names
     ]
     assert elsewhere == []
     assert f"{PACKAGE_SCHEMA}.log_loss_daily" in bank.tables_after_first

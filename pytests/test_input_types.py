@@ -171,9 +171,8 @@ def load(
         ("predictions", tables[0], PREDICTION_COLUMNS),
         ("labels", tables[1], LABEL_COLUMNS),
     ]:
-        project.load(
-            name, table, {column: types.get(column, columns[column]) for column in columns}
-        )
+        chosen = {column: types.get(column, type_) for column, type_ in columns.items()}
+        project.load(name, table, chosen)
 
 
 def build(project: UserProject) -> None:
@@ -274,7 +273,7 @@ def test_types_and_spellings_do_not_change_a_number(
 
 
 def test_the_rows_are_worth_comparing() -> None:
-    """Both classes, a revision, a withdrawal, and a loss that differs from day to day."""
+    """Both classes, a revision, a withdrawal, and a loss that differs by day."""
     assert len(expected_daily(PLAIN)["mean_log_loss"].unique()) == 3
     assert expected_daily(CERTAIN)["mean_log_loss"].min() > 1
     assert set(PLAIN.labels["label"].dropna()) == {"0", "1"}
@@ -298,7 +297,8 @@ def test_labels_that_are_no_class_are_rejected(project: UserProject) -> None:
 def changed_project(directory: Path, name: str, old: str, new: str) -> UserProject:
     """The user's project with one file changed, installed in a directory of its own."""
     copy = directory / "project"
-    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("dbt_packages", "logs"))
+    unwanted = shutil.ignore_patterns("dbt_packages", "logs")
+    shutil.copytree(PROJECT, copy, ignore=unwanted)
     text = (PROJECT / name).read_text()
     assert old in text
     (copy / name).write_text(text.replace(old, new))

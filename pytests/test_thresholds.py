@@ -63,7 +63,7 @@ AGED = range(14, 21)  # the window for what must be labelled by now
 
 
 class Data:
-    """Predictions, labels and the rules about them, while the situations add to them."""
+    """Predictions, labels and rules, while the situations add to them."""
 
     def __init__(self) -> None:
         self.predictions: list[dict] = []
@@ -80,7 +80,7 @@ class Data:
         delay: int = 1,
         region: str = "north",
     ) -> None:
-        """On each day, one prediction per (probability, label); None stays unlabelled."""
+        """One prediction a day per (probability, label); None stays unlabelled."""
         for ago in days_ago:
             for number, (probability, label) in enumerate(outcomes):
                 id_ = f"{model}-{region}-{ago}-{number}"
@@ -260,7 +260,11 @@ def situations() -> Data:
     data.limit("label_coverage", "tardy", 0.9, 0.7)
 
     # published, then changed by more than 0.01 nats and 2 %
-    for model, changed_days in [("steady", []), ("fickle", [7, 8, 9]), ("wild", RECENT)]:
+    for model, changed_days in [
+        ("steady", []),
+        ("fickle", [7, 8, 9]),
+        ("wild", RECENT),
+    ]:
         data.predict(model, RECENT, [(0.2, "0"), (0.2, "1")] * 5)
         for ago in changed_days:
             data.label(model, f"{model}-north-{ago}-0", "1", 2)
@@ -289,7 +293,8 @@ def clipped_share() -> float:
 def scratch_project(directory: Path, files: dict[str, str]) -> UserProject:
     """The user's project with further files, installed in a directory of its own."""
     copy = directory / "project"
-    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("dbt_packages", "logs"))
+    unwanted = shutil.ignore_patterns("dbt_packages", "logs")
+    shutil.copytree(PROJECT, copy, ignore=unwanted)
     (copy / "packages.yml").write_text(f"packages:\n  - local: {REPOSITORY}\n")
     for name, text in files.items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -839,8 +844,8 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Judged:
 def test_a_generic_test_tells_good_from_bad(used: Judged, use: Use) -> None:
     """Where an argument is wrong, the message names it and says what to give."""
     if use.outcome in ("pass", "fail"):
-        said = messages(used.result)
-        assert used.outcomes[use.name] == use.outcome, [t for t in said if use.name in t]
+        said = [text for text in messages(used.result) if use.name in text]
+        assert used.outcomes[use.name] == use.outcome, said
         return
     assert used.outcomes[use.name] == "error"
     message = next(text for text in messages(used.result) if use.name in text)

@@ -10,7 +10,9 @@
 
 {# Whole days from one date to another. #}
 {% macro days_between(first_date, second_date) %}
-    {{- return(adapter.dispatch('days_between', 'log_loss')(first_date, second_date)) -}}
+    {{- return(adapter.dispatch('days_between', 'log_loss')(
+        first_date, second_date
+    )) -}}
 {% endmacro %}
 
 {% macro default__days_between(first_date, second_date) -%}

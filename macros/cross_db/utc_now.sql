@@ -16,3 +16,18 @@
 {% macro postgres__utc_now() -%}
     (now() at time zone 'UTC')
 {%- endmacro %}
+
+{# Redshift runs `now()` on its leader node only #}
+{% macro redshift__utc_now() -%}
+    getdate()
+{%- endmacro %}
+
+
+{# A day from now; `dbt.dateadd` gives another type than a timestamp on BigQuery. #}
+{% macro tomorrow() %}
+    {{- return(adapter.dispatch('tomorrow', 'log_loss')()) -}}
+{% endmacro %}
+
+{% macro default__tomorrow() -%}
+    cast({{ dbt.dateadd('day', 1, log_loss.utc_now()) }} as {{ dbt.type_timestamp() }})
+{%- endmacro %}

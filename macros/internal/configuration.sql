@@ -34,6 +34,20 @@
         }) }}
     {% endif %}
 
+    {% set demo_inputs = [] %}
+    {% for variable in ['log_loss_predictions', 'log_loss_labels'] %}
+        {% if (var(variable) | string).startswith('log_loss.demo_') %}
+            {% do demo_inputs.append(variable) %}
+        {% endif %}
+    {% endfor %}
+    {% if demo_inputs | length == 1 %}
+        {% do log_loss.configuration_error(
+            demo_inputs[0], var(demo_inputs[0]) ~ ', the demo, beside another input '
+            ~ 'of your own',
+            'name your own model, as project.model.'
+        ) %}
+    {% endif %}
+
     {% set models = [undeclared] + log_loss._declared_models() %}
     {% set class_counts = [] %}
     {% for model in models if model.classes | length not in class_counts %}
@@ -76,10 +90,12 @@
     {% set value = log_loss.setting(name, default) %}
     {% set number = value | float(default=none) if value is not boolean else none %}
     {% set bounds = [] %}
-    {% if above is not none %}{% do bounds.append('greater than ' ~ above) %}{% endif %}
-    {% if at_least is not none %}{% do bounds.append('at least ' ~ at_least) %}{% endif %}
-    {% if below is not none %}{% do bounds.append('less than ' ~ below) %}{% endif %}
-    {% if at_most is not none %}{% do bounds.append('at most ' ~ at_most) %}{% endif %}
+    {% for words, bound in [
+        ('greater than ', above), ('at least ', at_least),
+        ('less than ', below), ('at most ', at_most),
+    ] if bound is not none %}
+        {% do bounds.append(words ~ bound) %}
+    {% endfor %}
     {# a NaN is unequal to itself; 1e300 stands for infinity #}
     {% if number is none or number != number or number > 1e300
         or (above is not none and not number > above)

@@ -1,7 +1,7 @@
 {#
-    The columns of an input, lowercase name to type, looked up in the warehouse, or none
-    where they cannot be known: while parsing, in commands that build nothing, and before
-    the relation exists. The optional `loaded_at` counts as absent then.
+    The columns of an input, lowercase name to type, looked up in the warehouse, or
+    none where they cannot be known: while parsing, in commands that build nothing, and
+    before the relation exists. The optional `loaded_at` counts as absent then.
 #}
 {% macro input_columns(variable) %}
     {{ return(adapter.dispatch('input_columns', 'log_loss')(variable)) }}

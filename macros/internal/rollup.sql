@@ -23,7 +23,7 @@
 {% endmacro %}
 
 
-{# The literal columns that name a grouping set: grain, cohort_name, cohort_value, bin. #}
+{# The columns that name a grouping set: grain, cohort_name, cohort_value, bin. #}
 {% macro rollup_grain_columns(bins=true) %}
     {{- return(adapter.dispatch('rollup_grain_columns', 'log_loss')(bins)) -}}
 {% endmacro %}

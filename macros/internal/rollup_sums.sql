@@ -1,7 +1,8 @@
 {#
     The additive sums of the roll-up: what each one sums over the rows of the ledger
-    (none: it counts postings, all or those of one type), its type, whether it is known without a label, and the grains that keep it. Bin
-    rows keep only what a mart reads of them; they are most of the table.
+    (none: it counts postings, all or those of one type), its type, whether it is known
+    without a label, and the grains that keep it (none: all). Bin rows keep only what a
+    mart reads of them; they are most of the table.
 #}
 {% macro rollup_sums() %}
     {{ return(adapter.dispatch('rollup_sums', 'log_loss')()) }}
@@ -12,7 +13,7 @@
     {% set double = log_loss.type_double() %}
     {% set wide = ['overall', 'cohort'] %}
     {% set score = wide + ['score_bin'] %}
-    {% set every = score + ['cohort_score_decile', 'loss_bin'] %}
+    {% set every = none %}
     {{ return([
         {'name': 'entry_count', 'of': none, 'type': count, 'grains': every,
          'needs_label': false},

@@ -34,6 +34,7 @@
     comparing with it settles the bin.
 #}
 {% macro default__score_bin(probability) -%}
+    {%- set probability = '(' ~ probability ~ ')' -%}
     {%- set edges = log_loss.score_bin_edges() -%}
     {%- set nearest = 'ceil(' ~ probability ~ ' * 100)' -%}
     {%- set hundred = log_loss.double(100) -%}
@@ -44,12 +45,19 @@
         when {{ probability }} <= {{ log_loss.double('0.99') }}
         then cast(
             17 + {{ nearest }}
-            - case when {{ probability }} <= ({{ nearest }} - 1) / {{ hundred }} then 1 else 0 end
-            + case when {{ probability }} > {{ nearest }} / {{ hundred }} then 1 else 0 end
+            - case
+                when {{ probability }} <= ({{ nearest }} - 1) / {{ hundred }} then 1
+                else 0
+            end
+            + case
+                when {{ probability }} > {{ nearest }} / {{ hundred }} then 1
+                else 0
+            end
             as {{ dbt.type_int() }}
         )
     {%- for edge in edges[117:] %}
-        when {{ probability }} <= {{ log_loss.double(edge) }} then {{ 117 + loop.index0 }}
+        when {{ probability }} <= {{ log_loss.double(edge) }}
+        then {{ 117 + loop.index0 }}
     {%- endfor %}
         when {{ probability }} <= 1 then {{ edges | length }}
     end
@@ -62,6 +70,7 @@
 
 {# the bins of hundredths start at 18, so ten of them make a decile #}
 {% macro default__score_decile(score_bin) -%}
+    {%- set score_bin = '(' ~ score_bin ~ ')' -%}
     case
         when {{ score_bin }} < 28 then 0
     {%- for decile in range(1, 9) %}
@@ -90,6 +99,7 @@
 {% endmacro %}
 
 {% macro default__loss_bin(loss) -%}
+    {%- set loss = '(' ~ loss ~ ')' -%}
     case
         when {{ loss }} < {{ log_loss.double('1e-9') }} then -1000
         when {{ loss }} is not null
@@ -106,6 +116,7 @@
 {% endmacro %}
 
 {% macro default__loss_bin_value(loss_bin) -%}
+    {%- set loss_bin = '(' ~ loss_bin ~ ')' -%}
     {%- set gamma = log_loss.loss_bin_gamma() -%}
     case
         when {{ loss_bin }} = -1000 then {{ log_loss.double(0) }}

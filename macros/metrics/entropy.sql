@@ -5,7 +5,8 @@
 {# 0 ln 0 = 0; a null stands for a class the model does not have #}
 {% macro default__entropy(probabilities) -%}
 (
-    {%- for probability in probabilities %}
+    {%- for expression in probabilities %}
+    {%- set probability = '(' ~ expression ~ ')' %}
     {{ '- ' if not loop.first else '0 - ' }}case
         when {{ probability }} > 0 then {{ probability }} * ln({{ probability }})
         else {{ log_loss.double(0) }}
@@ -23,7 +24,8 @@
 
 {% macro default__squared_log_probability(probabilities) -%}
 (
-    {%- for probability in probabilities %}
+    {%- for expression in probabilities %}
+    {%- set probability = '(' ~ expression ~ ')' %}
     {{ '+ ' if not loop.first }}case
         when {{ probability }} > 0
         then {{ probability }} * power(ln({{ probability }}), 2)

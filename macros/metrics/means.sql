@@ -3,7 +3,10 @@
 {% endmacro %}
 
 {% macro default__safe_divide(numerator, denominator) -%}
-    (cast({{ numerator }} as {{ log_loss.type_double() }}) / nullif({{ denominator }}, 0))
+    (
+        cast({{ numerator }} as {{ log_loss.type_double() }})
+        / nullif({{ denominator }}, 0)
+    )
 {%- endmacro %}
 
 
@@ -15,6 +18,9 @@
 
 {# rounding may leave a difference of equal sums slightly below zero #}
 {% macro default__sample_stddev(sum, sum_of_squares, n) -%}
+    {%- set sum = '(' ~ sum ~ ')' -%}
+    {%- set sum_of_squares = '(' ~ sum_of_squares ~ ')' -%}
+    {%- set n = '(' ~ n ~ ')' -%}
     case
         when {{ n }} < 2 then null
         when {{ sum_of_squares }} <= {{ sum }} * {{ sum }} / {{ n }}
@@ -44,6 +50,9 @@
             ~ side
         ) -%}
     {%- endif -%}
+    {%- set mean = '(' ~ mean ~ ')' -%}
+    {%- set stddev = '(' ~ stddev ~ ')' -%}
+    {%- set n = '(' ~ n ~ ')' -%}
     case
         when {{ n }} >= 30 and {{ mean }} > 0
         {%- if rarest_label_count is not none %}
@@ -64,7 +73,7 @@
 {% endmacro %}
 
 {% macro default__normalized_entropy(mean_log_loss, base_rate_entropy) -%}
-    ({{ mean_log_loss }} / nullif({{ base_rate_entropy }}, 0))
+    (({{ mean_log_loss }}) / nullif({{ base_rate_entropy }}, 0))
 {%- endmacro %}
 
 

@@ -1,5 +1,7 @@
 {% macro clip_probability(probability, epsilon=none) %}
-    {{- return(adapter.dispatch('clip_probability', 'log_loss')(probability, epsilon)) -}}
+    {{- return(adapter.dispatch('clip_probability', 'log_loss')(
+        probability, epsilon
+    )) -}}
 {% endmacro %}
 
 {#
@@ -8,6 +10,7 @@
 #}
 {% macro default__clip_probability(probability, epsilon) -%}
     {%- set epsilon = log_loss._epsilon(epsilon) -%}
+    {%- set probability = '(' ~ probability ~ ')' -%}
     {%- set lowest = log_loss.double(epsilon) -%}
     {%- set highest = log_loss.double(1) ~ ' - ' ~ lowest -%}
     case
@@ -22,8 +25,16 @@
 
 
 {% macro _epsilon(epsilon) %}
-    {%- if epsilon is not none or not execute -%}
-        {{- return(epsilon or 1e-15) -}}
+    {%- if not execute -%}
+        {{- return(1e-15) -}}
+    {%- elif epsilon is not none -%}
+        {%- if epsilon is not number or not 0 < epsilon < 0.5 -%}
+            {%- do exceptions.raise_compiler_error(
+                'log_loss: the argument `epsilon` of a macro is not usable. Received: '
+                ~ epsilon ~ '. Fix: give a number greater than 0 and less than 0.5.'
+            ) -%}
+        {%- endif -%}
+        {{- return(epsilon) -}}
     {%- endif -%}
     {{- return(log_loss._number(
         'log_loss_epsilon', above=0, below=0.5, default=1e-15
@@ -59,7 +70,8 @@
 {% macro _classes(probability, classes) %}
     {% set binary = probability is string %}
     {% set labels = classes or (['0', '1'] if binary else none) %}
-    {% if execute and (not labels or labels | length != (2 if binary else probability | length)) %}
+    {% set class_count = 2 if binary else probability | length %}
+    {% if execute and (labels or []) | length != class_count %}
         {% do exceptions.raise_compiler_error(
             'log_loss: `classes` must list one label per probability (two labels for '
             ~ 'a single probability, the positive one last). Received classes '

@@ -53,10 +53,17 @@ select
     cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
     cast(labeled_by_maturity_count as {{ dbt.type_bigint() }})
         as labeled_by_maturity_count,
-    -- what signed sums leave behind when every label has gone again is rounding
+    -- what signed sums leave behind when all they counted has gone again is rounding,
+    -- and so is a sum of losses below zero
     {% for sum in sums -%}
     cast(
-        case when labeled_count = 0 then 0 else {{ sum.name }} end as {{ sum.type }}
+        case
+            when labeled_count = 0 or {{ sum.name }} < 0 then 0
+            {%- if sum.name == 'clipped_loss_sum' %}
+            when clipped_count = 0 then 0
+            {%- endif %}
+            else {{ sum.name }}
+        end as {{ sum.type }}
     ) as {{ sum.name }}{{ ',' if not loop.last }}
     {% endfor %}
 from summed

@@ -159,9 +159,11 @@ ledger_entries as (
             {%- if sum.needs_label %}
             when entry_kind = 'prediction' then null
             {%- endif %}
-            when grain not in (
-                '{{ sum.grains | join("',\n                '") }}'
-            ) then null
+            {%- if sum.grains %}
+            when
+                grain not in ('{{ sum.grains | join("', '") }}')
+            then null
+            {%- endif %}
             {%- if sum.name == 'first_label_count' %}
             when posting_type <> 'first' or entry_kind = 'reversal' then 0
             else entry_count
@@ -350,7 +352,9 @@ markers as (
         recorded_date,
         cast(null as {{ dbt.type_string() }}) as fingerprint
     from {{ this }}
-    where recorded_date >= {{ cutoff }}
+    where
+        recorded_date >= {{ cutoff }}
+        and recorded_date <> {{ log_loss.undated() }}
     {%- endif %}
 
 )

@@ -22,9 +22,11 @@ typed as (
         nullif(cast(request_id as {{ dbt.type_string() }}), '') as request_id,
         nullif(cast(model_name as {{ dbt.type_string() }}), '') as model_name,
         {{ log_loss.normalize_label('label') }} as spelling,
-        {{ log_loss.usable_timestamp('labeled_at', columns) | indent(8) }} as labeled_at,
+        {{ log_loss.usable_timestamp('labeled_at', columns) | indent(8) }}
+            as labeled_at,
         {% if has_loaded_at -%}
-        {{ log_loss.usable_timestamp('loaded_at', columns) | indent(8) }} as own_loaded_at
+        {{ log_loss.usable_timestamp('loaded_at', columns) | indent(8) }}
+            as own_loaded_at
         {%- else -%}
         cast(null as {{ dbt.type_timestamp() }}) as own_loaded_at
         {%- endif %}
@@ -55,7 +57,7 @@ judged as (
             when model_name is null then 'missing_model'
             when labeled_at is null then 'missing_labeled_at'
             when class_index is null then 'unknown_class'
-            when loaded_at > {{ dbt.dateadd('day', 1, log_loss.utc_now()) }}
+            when loaded_at > {{ log_loss.tomorrow() }}
             then 'future_timestamp'
         end as rejection_reason
     from classified

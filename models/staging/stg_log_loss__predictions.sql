@@ -41,9 +41,11 @@ typed as (
         nullif(cast(request_id as {{ dbt.type_string() }}), '') as request_id,
         nullif(cast(model_name as {{ dbt.type_string() }}), '') as model_name,
         nullif(cast(model_version as {{ dbt.type_string() }}), '') as model_version,
-        {{ log_loss.usable_timestamp('predicted_at', columns) | indent(8) }} as predicted_at,
+        {{ log_loss.usable_timestamp('predicted_at', columns) | indent(8) }}
+            as predicted_at,
         {% if has_loaded_at -%}
-        {{ log_loss.usable_timestamp('loaded_at', columns) | indent(8) }} as own_loaded_at,
+        {{ log_loss.usable_timestamp('loaded_at', columns) | indent(8) }}
+            as own_loaded_at,
         {% else -%}
         cast(null as {{ dbt.type_timestamp() }}) as own_loaded_at,
         {% endif -%}
@@ -114,7 +116,7 @@ judged as (
                 or not (weight between 0 and {{ log_loss.largest_double() }})
             then 'invalid_weight'
             {%- endif %}
-            when loaded_at > {{ dbt.dateadd('day', 1, log_loss.utc_now()) }}
+            when loaded_at > {{ log_loss.tomorrow() }}
             then 'future_timestamp'
         end as rejection_reason
     from loaded

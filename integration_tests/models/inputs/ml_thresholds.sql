@@ -1,4 +1,4 @@
--- The bank's limits: rule, model, cohort, class, warn, error, smallest sample, coverage.
+-- The bank's limits.
 {%- set limits = [
     ('mean_log_loss', '*', '*', '*', '*', 0.95, 1.10, 40, 0.5),
     ('mean_log_loss', 'card_fraud', '*', '*', '*', 0.75, 0.90, 40, 0.5),
