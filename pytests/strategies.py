@@ -387,7 +387,7 @@ def settings_of(draw: DrawFn, models: tuple[Model, ...]) -> dict:
         "log_loss_correction_absolute": draw(st.sampled_from([0, 0.01, 0.5])),
         "log_loss_lookback_days": LOOKBACK_DAYS,
     }
-    as_of_date = draw(st.sampled_from([None, None, None, 2, 5, 60]))
+    as_of_date = draw(st.sampled_from([None, None, None, -9, 2, 5, 60]))
     if as_of_date is not None:
         day: date = (FIRST_DAY + timedelta(as_of_date)).date()
         variables["log_loss_as_of_date"] = day.isoformat()

@@ -86,8 +86,10 @@ def all_tables(project: UserProject) -> dict[str, pd.DataFrame]:
         name: project.query(f"select * from {name} order by all") for name in names
     }
     rollup = f"{PACKAGE_SCHEMA}.int_log_loss__rollup"
-    unmarked = tables[rollup].query("grain != 'marker'")
-    return {**tables, rollup: unmarked.reset_index(drop=True)}
+    if rollup in tables:
+        unmarked = tables[rollup].query("grain != 'marker'")
+        tables[rollup] = unmarked.reset_index(drop=True)
+    return tables
 
 
 def installed_copy(directory: Path) -> Path:
@@ -156,9 +158,9 @@ def accepted_scores() -> pd.DataFrame:
     return accepted.sort_values("landed_at").drop_duplicates(PREDICTION_KEY)
 
 
-def true_outcomes() -> pd.DataFrame:
+def true_outcomes(landed_before: str = "9999") -> pd.DataFrame:
     """The outcome in force of each request: the latest event that is a known class."""
-    outcomes = raw("raw_outcomes")
+    outcomes = raw("raw_outcomes").query("landed_at < @landed_before").copy()
     outcomes["label"] = outcomes["outcome"].str.strip().str.lower()
     outcomes["label"] = outcomes["label"].replace(
         {"true": "1", "1.0": "1", "false": "0", "0.0": "0"}
@@ -313,6 +315,22 @@ def test_class_losses_are_those_of_scikit_learn(bank: Bank) -> None:
     assert_same_rows(
         by_class, expected.drop(columns=["weighted_log_loss", "prediction_count"]), key
     )
+
+
+def test_coverage_at_an_age_goes_by_the_time_of_loading(bank: Bank) -> None:
+    """Three days later the bank knew what had landed by then, decided or not."""
+    coverage = bank.mart("log_loss_label_coverage").query("cohort_name == 'all'")
+    scores = accepted_scores()
+    for day, rows in scores.groupby(scores["scored_at"].str[:10]):
+        after = str(pd.Timestamp(day) + pd.Timedelta(days=4))
+        known = rows[rows["landed_at"] < after].merge(
+            true_outcomes(landed_before=after), on=["scoring_id", "model"]
+        )
+        key = ["model", "version"]
+        shares = (known.groupby(key).size() / rows.groupby(key).size()).fillna(0)
+        found = coverage.query("metric_date == @day")
+        found = found.set_index(["model_name", "model_version"])["coverage_3d"]
+        assert found.to_dict() == pytest.approx(shares.to_dict(), rel=1e-12), day
 
 
 def test_scored_predictions_show_each_request_once(bank: Bank) -> None:

@@ -45,7 +45,7 @@ VARIABLES = {
 
 
 def predictions(model: str) -> pd.DataFrame:
-    """Thirty predictions on three days, one every other hour and at midnight."""
+    """Thirty predictions on three days, from midnight to nine minutes before it."""
     numbers = np.arange(30)
     return pd.DataFrame(
         {
@@ -53,7 +53,7 @@ def predictions(model: str) -> pd.DataFrame:
             "model_name": model,
             "model_version": "3",
             "predicted_at": pd.Timestamp("2024-01-01") + pd.to_timedelta(
-                numbers // 10 * 24 + numbers % 10 * 2, unit="h"
+                numbers // 10 * 24 * 60 + numbers % 10 * 159, unit="min"
             ),
             "probability": (numbers * 7 % 64 + 1) / 64,
         }

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import math
+from collections import Counter
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness import UserProject
 from oracle import (
     GRAINS,
     Oracle,
+    Scored,
     agrees,
     differences,
     fail_on,
@@ -145,6 +150,64 @@ def test_every_past_date_can_be_read_from_the_corrections(
 
 def days(first: date, last: date) -> list[date]:
     return [first + timedelta(n) for n in range((last - first).days + 1)]
+
+
+def edges() -> list[float]:
+    small = [float(f"{step}e-{k}") for k in range(8, 2, -1) for step in (1, 2, 5)]
+    mirrored = [float(1 - Decimal(str(edge))) for edge in reversed(small)]
+    return [*small, *(n / 100 for n in range(1, 100)), *mirrored]
+
+
+def score(row: Scored) -> float:
+    """P(positive) of two classes, else the largest probability."""
+    probabilities = row.prediction.probabilities
+    return probabilities[1] if len(probabilities) == 2 else max(probabilities)
+
+
+def loss_bin(loss: float) -> int:
+    """DDSketch with a relative error of 2 %."""
+    return math.ceil(math.log(loss) / math.log(1.02 / 0.98)) if loss >= 1e-9 else -1000
+
+
+def binned(oracle: Oracle) -> Counter:
+    """Predictions and labels by score bin and by cohort and decile; labels by loss."""
+    counts = Counter()
+    for row in oracle.now.scored:
+        prediction = row.prediction
+        score_bin = int(np.digitize(score(row), edges(), right=True))
+        decile = int(np.digitize(score(row), np.arange(1, 10) / 10, right=True))
+        for kind in ["prediction"] + ["label"] * row.is_labeled:
+            counts["score_bin", *prediction.key, "all", "all", score_bin, kind] += 1
+            for cohort in oracle.now.scopes(prediction)[1:]:
+                grain = "cohort_score_decile"
+                counts[grain, *prediction.key, *cohort, decile, kind] += 1
+        if row.is_labeled:
+            bin_ = loss_bin(row.score.loss)
+            counts["loss_bin", *prediction.key, "all", "all", bin_, "label"] += 1
+    return counts
+
+
+def test_bins_of_the_rollup_hold_the_rows_they_should(
+    demo: UserProject, oracle: Oracle
+) -> None:
+    rows = demo.rows(
+        """
+        select
+            grain, metric_date, model_name, model_version, cohort_name, cohort_value,
+            bin,
+            case when entry_type = 'prediction' then entry_type else 'label' end as kind,
+            cast(sum(entry_count) as bigint) as entry_count
+        from main.int_log_loss__rollup
+        where
+            grain in ('score_bin', 'loss_bin', 'cohort_score_decile')
+            and entry_type <> 'rejection'
+        group by all
+        having sum(entry_count) <> 0
+        """
+    )
+    assert {tuple(row.values())[:-1]: row["entry_count"] for row in rows} == binned(
+        oracle
+    )
 
 
 @pytest.mark.parametrize("as_of_date", ["2013-06-12", "2013-07-31", "2013-09-20"])

@@ -11,8 +11,8 @@
 {% macro default__rollup_sums() %}
     {% set count = dbt.type_bigint() %}
     {% set double = log_loss.type_double() %}
-    {% set wide = ['overall', 'cohort'] %}
-    {% set score = wide + ['score_bin'] %}
+    {% set wide = "('overall', 'cohort')" %}
+    {% set score = "('overall', 'cohort', 'score_bin')" %}
     {% set every = none %}
     {{ return([
         {'name': 'entry_count', 'of': none, 'type': count, 'grains': every,

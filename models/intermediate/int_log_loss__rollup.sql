@@ -160,9 +160,7 @@ ledger_entries as (
             when entry_kind = 'prediction' then null
             {%- endif %}
             {%- if sum.grains %}
-            when
-                grain not in ('{{ sum.grains | join("', '") }}')
-            then null
+            when grain not in {{ sum.grains }} then null
             {%- endif %}
             {%- if sum.name == 'first_label_count' %}
             when posting_type <> 'first' or entry_kind = 'reversal' then 0

@@ -128,10 +128,9 @@ dated as (
     select
         *,
         cast(coalesce(predicted_at, loaded_at) as date) as dated_on,
-        case
-            when rejection_reason = 'future_timestamp' then null
-            else loaded_at
-        end as recorded_at
+        -- whatever else is wrong with the row: a load time yet to come dates nothing
+        case when loaded_at <= {{ log_loss.tomorrow() }} then loaded_at end
+            as recorded_at
     from judged
 
 )
