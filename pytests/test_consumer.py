@@ -321,8 +321,8 @@ def test_coverage_at_an_age_goes_by_the_time_of_loading(bank: Bank) -> None:
     """Three days later the bank knew what had landed by then, decided or not."""
     coverage = bank.mart("log_loss_label_coverage").query("cohort_name == 'all'")
     scores = accepted_scores()
-    for day, rows in scores.groupby(scores["scored_at"].str[:10]):
-        after = str(pd.Timestamp(day) + pd.Timedelta(days=4))
+    for day, rows in scores.groupby(pd.to_datetime(scores["scored_at"].str[:10])):
+        after = str(day + pd.Timedelta(days=4))
         known = rows[rows["landed_at"] < after].merge(
             true_outcomes(landed_before=after), on=["scoring_id", "model"]
         )
