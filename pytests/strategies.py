@@ -305,10 +305,14 @@ def request(models: tuple[Model, ...], random: Random) -> Case:
     return predictions, labels
 
 
-def requests(models: tuple[Model, ...]) -> SearchStrategy[Case]:
+def requests(
+    models: tuple[Model, ...], min_size: int, max_size: int
+) -> SearchStrategy[list[Case]]:
     """A seed a request: few choices for Hypothesis, so shrinking drops whole cases."""
-    seeds = st.integers(0, 2**32 - 1)
-    return seeds.map(lambda seed: request(models, Random(seed)))
+    seeds = st.lists(
+        st.integers(0, 2**32 - 1), min_size=min_size, max_size=max_size, unique=True
+    )
+    return seeds.map(lambda drawn: [request(models, Random(seed)) for seed in drawn])
 
 
 # --------------------------------------------------------------------------------------
@@ -398,9 +402,7 @@ def settings_of(draw: DrawFn, models: tuple[Model, ...]) -> dict:
 def data_sets(draw: DrawFn, min_requests: int = 50, max_requests: int = 80) -> DataSet:
     """Binary alone (the smaller SQL), or every kind of declared model beside it."""
     models = draw(st.sampled_from([(UNDECLARED,), (UNDECLARED, *DECLARED)]))
-    cases = draw(
-        st.lists(requests(models), min_size=min_requests, max_size=max_requests)
-    )
+    cases = draw(requests(models, min_requests, max_requests))
     if min_requests:
         cases += [draw(blocks(model)) for model in models]
     return DataSet(

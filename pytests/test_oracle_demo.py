@@ -195,7 +195,8 @@ def test_bins_of_the_rollup_hold_the_rows_they_should(
         select
             grain, metric_date, model_name, model_version, cohort_name, cohort_value,
             bin,
-            case entry_type when 'prediction' then 'prediction' else 'label' end as kind,
+            case when entry_type = 'prediction' then 'prediction' else 'label' end
+                as kind,
             cast(sum(entry_count) as bigint) as entry_count
         from main.int_log_loss__rollup
         where

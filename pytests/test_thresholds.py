@@ -617,7 +617,11 @@ def test_without_breaches_the_build_is_green(tmp_path: Path) -> None:
     result = project.invoke("build")
     assert result.success, messages(result)
     statuses = project.mart("log_loss_threshold_status")
-    assert set(statuses["rule"]) == {"non_finite_count", "rejected_share"}
+    assert set(statuses["rule"]) == {
+        "non_finite_count",
+        "rejected_label_share",
+        "rejected_share",
+    }
     assert set(statuses["status"]) == {"ok"}
 
 
