@@ -236,6 +236,12 @@ def is_future(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment > now + timedelta(days=1)
 
 
+def comes_from_the_future(row: Row, event_time: str, now: datetime) -> bool:
+    """Loaded in the future, or more than a day before it happened."""
+    loaded_at = row.get("loaded_at") or row[event_time]
+    return is_future(loaded_at, now) or is_future(row[event_time], loaded_at)
+
+
 def read_prediction(row: Row, settings: Settings, now: datetime) -> Prediction:
     classes = settings.classes(text(row["model_name"]))
     loaded_at = usable_load_time(row, "predicted_at", now)
@@ -273,13 +279,13 @@ def prediction_reason(row: Row, settings: Settings, now: datetime) -> str | None
         return "probabilities_do_not_sum_to_one"
     if settings.weight and not is_weight(row[settings.weight]):
         return "invalid_weight"
-    if is_future(row.get("loaded_at") or row["predicted_at"], now):
+    if comes_from_the_future(row, "predicted_at", now):
         return "future_timestamp"
     return None
 
 
 def is_weight(weight: float | None) -> bool:
-    return weight is not None and 0 <= weight < math.inf
+    return weight is not None and 0 <= weight <= 1e100
 
 
 def read_label(row: Row, settings: Settings, now: datetime) -> LabelEvent:
@@ -305,7 +311,7 @@ def label_reason(row: Row, position: int | None, now: datetime) -> str | None:
         return "missing_labeled_at"
     if position is None:
         return "unknown_class"
-    if is_future(row.get("loaded_at") or row["labeled_at"], now):
+    if comes_from_the_future(row, "labeled_at", now):
         return "future_timestamp"
     return None
 
@@ -1081,11 +1087,8 @@ class Oracle:
         """Revisions and withdrawals first, then what new labels add."""
         kinds = Counter(transition.kind for _, transition in transitions)
         revisions, new = None, None
-        n_before = len(labeled(previous))
-        if n_before > 0:
-            revisions, new = self._split(
-                previous, current, transitions, n_before - kinds["withdrawn"]
-            )
+        if labeled(previous):
+            revisions, new = self._split(previous, current, transitions)
         return {
             "new_label_count": kinds["new"],
             "revised_label_count": kinds["revised"],
@@ -1099,22 +1102,33 @@ class Oracle:
         previous: list[Scored],
         current: list[Scored],
         transitions: list[tuple[Prediction, Transition]],
-        n_revised: int,
     ) -> tuple[Near | None, Near | None]:
+        """What stood at the start of the day and stands at its end.
+
+        A label that comes and goes within the day explains nothing. One that follows a
+        withdrawal of the same day is new.
+        """
         before, after = mean_loss(previous), mean_loss(current)
         if after is None:
             return None, None  # no label is left, so there is no change to split
-        if n_revised <= 0:
+        was = {row.prediction.identity: row.event for row in labeled(previous)}
+        now = {row.prediction.identity: row.event for row in labeled(current)}
+        withdrawn = {p.identity for p, t in transitions if t.kind == "withdrawn"}
+        delta, n_revised = [], len(was)
+        for prediction in {p.identity: p for p, _ in transitions}.values():
+            old = was.get(prediction.identity)
+            if old is None:
+                continue
+            replacement = now.get(prediction.identity)
+            if replacement is None or prediction.identity in withdrawn:
+                replacement = None
+                n_revised -= 1
+            delta += [self._loss(prediction, replacement), -self._loss(prediction, old)]
+        if n_revised == 0:
             return Near(0.0, 0.0), minus(after, before)
-        delta = math.fsum(
-            self._loss(prediction, transition.after)
-            - self._loss(prediction, transition.before)
-            for prediction, transition in transitions
-            if transition.kind != "new"
-        )
         loss = near_sum(previous, lambda s: s.loss)
         slack = near_sum(current, lambda s: s.loss).within
-        revised = divided(Near(loss.value + delta, slack), n_revised)
+        revised = divided(Near(loss.value + math.fsum(delta), slack), n_revised)
         return minus(revised, before), minus(after, revised)
 
     def _loss(self, prediction: Prediction, event: LabelEvent | None) -> float:

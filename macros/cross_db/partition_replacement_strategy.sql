@@ -18,3 +18,42 @@
 {% macro bigquery__partition_replacement_strategy() %}
     {{- return('insert_overwrite') -}}
 {% endmacro %}
+
+
+{#
+    What `partition_by` has to say for that strategy: without it, `insert_overwrite`
+    replaces the whole table. None where rows are deleted by key.
+#}
+{% macro partition_by_date(column) %}
+    {{- return(adapter.dispatch('partition_by_date', 'log_loss')(column)) -}}
+{% endmacro %}
+
+{% macro default__partition_by_date(column) %}
+    {{- return(none) -}}
+{% endmacro %}
+
+{% macro spark__partition_by_date(column) %}
+    {{- return([column]) -}}
+{% endmacro %}
+
+{% macro bigquery__partition_by_date(column) %}
+    {{- return({'field': column, 'data_type': 'date', 'granularity': 'day'}) -}}
+{% endmacro %}
+
+
+{# Spark's own default, a Hive text table, cannot be partitioned by a column it keeps. #}
+{% macro partitioned_file_format() %}
+    {{- return(adapter.dispatch('partitioned_file_format', 'log_loss')()) -}}
+{% endmacro %}
+
+{% macro default__partitioned_file_format() %}
+    {{- return(none) -}}
+{% endmacro %}
+
+{% macro spark__partitioned_file_format() %}
+    {{- return('parquet') -}}
+{% endmacro %}
+
+{% macro databricks__partitioned_file_format() %}
+    {{- return('delta') -}}
+{% endmacro %}

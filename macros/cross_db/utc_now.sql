@@ -23,11 +23,11 @@
 {%- endmacro %}
 
 
-{# A day from now; `dbt.dateadd` gives another type than a timestamp on BigQuery. #}
-{% macro tomorrow() %}
-    {{- return(adapter.dispatch('tomorrow', 'log_loss')()) -}}
+{# `dbt.dateadd` gives another type than a timestamp on BigQuery. #}
+{% macro day_after(timestamp) %}
+    {{- return(adapter.dispatch('day_after', 'log_loss')(timestamp)) -}}
 {% endmacro %}
 
-{% macro default__tomorrow() -%}
-    cast({{ dbt.dateadd('day', 1, log_loss.utc_now()) }} as {{ dbt.type_timestamp() }})
+{% macro default__day_after(timestamp) -%}
+    cast({{ dbt.dateadd('day', 1, timestamp) }} as {{ dbt.type_timestamp() }})
 {%- endmacro %}

@@ -3,10 +3,6 @@
     problem. Reads the columns of stg_log_loss__thresholds.
 #}
 {% test thresholds_are_consistent(model) %}
-{%- set below = [] -%}
-{%- for rule, side in log_loss.threshold_rules().items() if side == 'below' -%}
-    {%- do below.append(rule) -%}
-{%- endfor -%}
 with
 
 counted as (
@@ -16,7 +12,8 @@ counted as (
         count(*) over (
             partition by rule, model_name, cohort_name, cohort_value, label
         ) as row_count,
-        case when rule in ('{{ below | join("', '") }}') then -1 else 1 end as sign
+        case when rule in {{ log_loss.rules_with('bad_side', 'below') }} then -1 else 1 end
+            as sign
     from {{ model }}
 
 ),
@@ -47,6 +44,18 @@ judged as (
             then 'min_labeled_count is negative or min_coverage is no share'
             when cohort_name = '*' and cohort_value <> '*'
             then 'cohort_value is given without cohort_name'
+            when
+                rule not in {{ log_loss.rules_with('grain', 'cohort') }}
+                and cohort_name not in ('*', 'all')
+            then 'a cohort is given, and the rule has none'
+            when
+                rule not in {{ log_loss.rules_with('grain', 'label') }}
+                and label not in ('*', 'all')
+            then 'a label is given, and the rule has none'
+            when
+                rule in {{ log_loss.rules_with('has_coverage', false) }}
+                and min_coverage > 0
+            then 'min_coverage is given, and the rule does not rest on labels'
         end as problem
     from counted
 

@@ -1,7 +1,7 @@
 {#
-    The columns of an input, lowercase name to type, looked up in the warehouse, or
-    none where they cannot be known: while parsing, in commands that build nothing, and
-    before the relation exists. The optional `loaded_at` counts as absent then.
+    The columns of an input, lowercase name to {name, type}, looked up in the warehouse,
+    or none where they cannot be known: while parsing, in commands that build nothing,
+    and before the relation exists. The optional `loaded_at` counts as absent then.
 #}
 {% macro input_columns(variable) %}
     {{ return(adapter.dispatch('input_columns', 'log_loss')(variable)) }}
@@ -9,8 +9,12 @@
 
 {% macro default__input_columns(variable) %}
     {% set input = log_loss.input_relation(variable) %}
+    {% if not execute or flags.WHICH not in ('run', 'build') %}
+        {{ return(none) }}
+    {% endif %}
+    {% do log_loss._refuse_ephemeral(variable) %}
     {# the input of a unit test is a CTE, in no schema #}
-    {% if not execute or flags.WHICH not in ('run', 'build') or not input.schema %}
+    {% if not input.schema %}
         {{ return(none) }}
     {% endif %}
     {% set relation = adapter.get_relation(
@@ -21,10 +25,69 @@
     {% endif %}
     {% set columns = {} %}
     {% for column in adapter.get_columns_in_relation(relation) %}
-        {% do columns.update({column.name | lower: column.data_type | string}) %}
+        {% do columns.update({
+            column.name | lower: {
+                'name': column.name, 'type': column.data_type | string
+            }
+        }) %}
     {% endfor %}
     {{ return(columns) }}
 {% endmacro %}
+
+
+{# An ephemeral model has no columns to look up: its `loaded_at` would go unseen. #}
+{% macro _refuse_ephemeral(variable) %}
+    {% set name = log_loss.input_name(variable) %}
+    {% set parts = name.split('.') %}
+    {% for node in graph.get('nodes', {}).values() if node.name == parts[-1] %}
+        {% if node.resource_type == 'model' and node.config.materialized == 'ephemeral'
+            and (parts | length == 1 or node.package_name == parts[0]) %}
+            {% do log_loss.configuration_error(
+                variable, name ~ ', an ephemeral model, whose columns the package '
+                ~ 'cannot look up in the warehouse',
+                'materialize that model as a view or a table.'
+            ) %}
+        {% endif %}
+    {% endfor %}
+{% endmacro %}
+
+
+{#
+    A column of an input as SQL: quoted as the warehouse spells it, so that it may be
+    named like a keyword; as it is while its spelling is not known.
+#}
+{% macro input_column(name, columns) %}
+    {{- return(adapter.dispatch('input_column', 'log_loss')(name, columns)) -}}
+{% endmacro %}
+
+{% macro default__input_column(name, columns) %}
+    {%- set known = (columns or {}).get(name | lower) -%}
+    {{- return(adapter.quote(known.name) if known else name) -}}
+{% endmacro %}
+
+
+{# A column of an input as text; null where it is empty. #}
+{% macro input_text(name, columns) %}
+    {{- return(adapter.dispatch('input_text', 'log_loss')(name, columns)) -}}
+{% endmacro %}
+
+{% macro default__input_text(name, columns) -%}
+    nullif(
+        cast({{ log_loss.input_column(name, columns) }} as {{ dbt.type_string() }}), ''
+    )
+{%- endmacro %}
+
+
+{# A column that names what a row holds for; empty or null, it holds for all. #}
+{% macro scope_text(name, columns) %}
+    {{- return(adapter.dispatch('scope_text', 'log_loss')(name, columns)) -}}
+{% endmacro %}
+
+{% macro default__scope_text(name, columns) -%}
+    coalesce(nullif(trim(
+        cast({{ log_loss.input_column(name, columns) }} as {{ dbt.type_string() }})
+    ), ''), '*')
+{%- endmacro %}
 
 
 {# Stops when an input lacks a column; `needed` maps each column to who asks for it. #}

@@ -28,6 +28,7 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set probabilities = log_loss.probability_columns() -%}
 {%- set cohorts = log_loss.cohort_columns() -%}
+{%- set squared_entropy = log_loss.multiply('entropy', 'entropy') -%}
 predictions as (
 
     select
@@ -66,8 +67,8 @@ accepted_predictions as (
         {{ log_loss.by_class_count('top_probability') }} as score,
         -- the variance of the loss if the model is calibrated
         case
-            when squared_log_probability > entropy * entropy
-            then squared_log_probability - entropy * entropy
+            when squared_log_probability > {{ squared_entropy | indent(12) }}
+            then squared_log_probability - {{ squared_entropy | indent(12) }}
             else {{ log_loss.double(0) }}
         end as entropy_variance
     from predictions_with_top_class
@@ -112,6 +113,15 @@ labels_in_force as (
             order by labeled_at, recorded_at, class_index
             rows between unbounded preceding and 1 preceding
         ) as labeled_until,
+        -- when the request last became labelled after having been unlabelled
+        coalesce(
+            max(case when class_index = 0 then superseded_at end) over (
+                partition by request_id, model_name
+                order by labeled_at, recorded_at, class_index
+                rows between unbounded preceding and 1 preceding
+            ),
+            min(recorded_at) over (partition by request_id, model_name)
+        ) as labeled_since,
         lead(class_index) over (
             partition by request_id, model_name
             order by labeled_at, recorded_at, class_index
@@ -148,6 +158,7 @@ labeled_predictions as (
         labeled_intervals.recorded_at as label_recorded_at,
         labeled_intervals.superseded_at,
         labeled_intervals.labeled_until,
+        labeled_intervals.labeled_since,
         labeled_intervals.next_class_index,
         {{ log_loss.probability_of_label(
             'labeled_intervals.class_index',

@@ -89,13 +89,15 @@
     The probability of the class at a position (0 is the first) as a double; null for
     a model with fewer classes. A class without a column has one minus the other's.
 #}
-{% macro class_probability(position, has_probability) %}
+{% macro class_probability(position, columns) %}
     {{- return(adapter.dispatch('class_probability', 'log_loss')(
-        position, has_probability
+        position, columns
     )) -}}
 {% endmacro %}
 
-{% macro default__class_probability(position, has_probability) %}
+{% macro default__class_probability(position, columns) %}
+    {#- with every model declared, the undeclared ones' column may be left out -#}
+    {%- set has_probability = columns is none or 'probability' in columns -%}
     {%- set double = log_loss.type_double() -%}
     {%- set null_double = 'cast(null as ' ~ double ~ ')' -%}
     {%- set branches = [] -%}
@@ -106,11 +108,15 @@
             {%- do branches.append(null_double) -%}
         {%- elif class.column is none -%}
             {%- do branches.append(
-                log_loss.double(1) ~ ' - cast(' ~ model.classes[1].column
+                log_loss.double(1) ~ ' - cast('
+                ~ log_loss.input_column(model.classes[1].column, columns)
                 ~ ' as ' ~ double ~ ')'
             ) -%}
         {%- else -%}
-            {%- do branches.append('cast(' ~ class.column ~ ' as ' ~ double ~ ')') -%}
+            {%- do branches.append(
+                'cast(' ~ log_loss.input_column(class.column, columns) ~ ' as '
+                ~ double ~ ')'
+            ) -%}
         {%- endif -%}
     {%- endfor -%}
     {{- return(log_loss.case_model(branches)) -}}

@@ -103,7 +103,12 @@ null as {{ sum.name }}
             'yes' if columns is not none and 'loaded_at' in columns else 'no'
         ) %}
     {% endfor %}
+    {# the layout counts the versions of what a stored row means #}
     {{ return([
+        'rollup_layout=2',
+        'log_loss_predictions='
+        ~ local_md5(log_loss.input_name('log_loss_predictions'))[:8],
+        'log_loss_labels=' ~ local_md5(log_loss.input_name('log_loss_labels'))[:8],
         'log_loss_epsilon=' ~ settings.epsilon,
         'log_loss_probability_sum_tolerance=' ~ settings.probability_sum_tolerance,
         'log_loss_models=' ~ local_md5(tojson(settings.models))[:8],
@@ -142,9 +147,9 @@ null as {{ sum.name }}
     {% if flags.WHICH in ('run', 'build') and stored_fingerprint
         and stored_fingerprint != fingerprint %}
         {% set changes = [] %}
-        {% set now = fingerprint.split(' ') %}
-        {% for before in stored_fingerprint.split(' ') if before not in now %}
-            {% do changes.append(before.split('=')[0]) %}
+        {% set before = stored_fingerprint.split(' ') %}
+        {% for setting in fingerprint.split(' ') if setting not in before %}
+            {% do changes.append(setting.split('=')[0]) %}
         {% endfor %}
         {% do log_loss.configuration_error(
             changes | join('`, `'),

@@ -1,6 +1,6 @@
 {#
     The additive sums of the roll-up: what each one sums over the rows of the ledger
-    (none: it counts postings, all or those of one type), its type, whether it is known
+    (none: it counts entries, all or those of one kind), its type, whether it is known
     without a label, and the grains that keep it (none: all). Bin rows keep only what a
     mart reads of them; they are most of the table.
 #}
@@ -12,42 +12,37 @@
     {% set count = dbt.type_bigint() %}
     {% set double = log_loss.type_double() %}
     {% set wide = "('overall', 'cohort')" %}
-    {% set score = "('overall', 'cohort', 'score_bin')" %}
-    {% set every = none %}
-    {{ return([
-        {'name': 'entry_count', 'of': none, 'type': count, 'grains': every,
-         'needs_label': false},
-        {'name': 'first_label_count', 'of': none, 'type': count, 'grains': wide,
-         'needs_label': true},
-        {'name': 'revised_label_count', 'of': none, 'type': count, 'grains': wide,
-         'needs_label': true},
-        {'name': 'label_before_prediction_count', 'of': 'is_label_before_prediction',
-         'type': count, 'grains': wide, 'needs_label': true},
-        {'name': 'correct_count', 'of': 'is_correct', 'type': count, 'grains': wide,
-         'needs_label': true},
-        {'name': 'clipped_count', 'of': 'is_clipped', 'type': count, 'grains': wide,
-         'needs_label': true},
-        {'name': 'loss_sum', 'of': 'loss', 'type': double, 'grains': every,
-         'needs_label': true},
-        {'name': 'loss_squared_sum', 'of': 'loss * loss', 'type': double,
-         'grains': wide, 'needs_label': true},
-        {'name': 'clipped_loss_sum', 'of': 'is_clipped * loss', 'type': double,
-         'grains': wide, 'needs_label': true},
-        {'name': 'weighted_loss_sum', 'of': 'weight * loss', 'type': double,
-         'grains': wide, 'needs_label': true},
-        {'name': 'brier_sum', 'of': 'brier_score', 'type': double, 'grains': wide,
-         'needs_label': true},
-        {'name': 'weight_sum', 'of': 'weight', 'type': double, 'grains': wide,
-         'needs_label': false},
-        {'name': 'entropy_sum', 'of': 'entropy', 'type': double, 'grains': wide,
-         'needs_label': false},
-        {'name': 'entropy_variance_sum', 'of': 'entropy_variance', 'type': double,
-         'grains': wide, 'needs_label': false},
-        {'name': 'score_sum', 'of': 'score', 'type': double, 'grains': score,
-         'needs_label': false},
-        {'name': 'score_squared_sum', 'of': 'score * score', 'type': double,
-         'grains': score, 'needs_label': false},
-        {'name': 'score_variance_sum', 'of': 'score * (1 - score)', 'type': double,
-         'grains': score, 'needs_label': false},
-    ]) }}
+    {% set scored = "('overall', 'cohort', 'score_bin')" %}
+    {% set sums = [] %}
+    {% for name, of, type, grains in [
+        ('entry_count', none, count, none),
+        ('first_label_count', none, count, wide),
+        ('new_label_count', none, count, wide),
+        ('revised_label_count', none, count, wide),
+        ('withdrawn_label_count', none, count, wide),
+        ('label_before_prediction_count', 'is_label_before_prediction', count, wide),
+        ('correct_count', 'is_correct', count, wide),
+        ('clipped_count', 'is_clipped', count, wide),
+        ('weighted_count', 'case when weight > 0 then 1 else 0 end', count, wide),
+        ('loss_sum', 'loss', double, none),
+        ('loss_squared_sum', 'loss * loss', double, wide),
+        ('clipped_loss_sum', 'is_clipped * loss', double, wide),
+        ('weighted_loss_sum', log_loss.multiply('weight', 'loss'), double, wide),
+        ('brier_sum', 'brier_score', double, wide),
+        ('weight_sum', 'weight', double, wide),
+        ('entropy_sum', 'entropy', double, wide),
+        ('entropy_variance_sum', 'entropy_variance', double, wide),
+        ('score_sum', 'score', double, scored),
+        ('score_squared_sum', log_loss.multiply('score', 'score'), double, scored),
+        ('score_variance_sum', 'score * (1 - score)', double, scored),
+    ] %}
+        {% do sums.append({
+            'name': name, 'of': of, 'type': type, 'grains': grains,
+            'needs_label': name not in [
+                'entry_count', 'weight_sum', 'entropy_sum', 'entropy_variance_sum',
+                'score_sum', 'score_squared_sum', 'score_variance_sum',
+            ],
+        }) %}
+    {% endfor %}
+    {{ return(sums) }}
 {% endmacro %}

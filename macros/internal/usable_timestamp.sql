@@ -9,7 +9,10 @@
 {% endmacro %}
 
 {% macro default__usable_timestamp(column, columns) -%}
-    {%- set timestamp = log_loss.utc_timestamp(column, (columns or {}).get(column)) -%}
+    {%- set timestamp = log_loss.utc_timestamp(
+        log_loss.input_column(column, columns),
+        ((columns or {}).get(column) or {}).get('type')
+    ) -%}
     case
         when
             {{ timestamp }} >= cast('1900-01-01' as {{ dbt.type_timestamp() }})

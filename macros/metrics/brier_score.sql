@@ -10,16 +10,16 @@
     {%- set summed = all_classes[1:] if all_classes | length == 2 else all_classes -%}
     (
     {%- for class in summed %}
-    {{ '+ ' if not loop.first }}power(
+    {%- set difference %}
         {{ class.probability }}
         - case {{ log_loss._comparable_label(label, classes) }}
         {%- for other in all_classes %}
             when {{ other.literal }}
             then {{ log_loss.double(1 if other.literal == class.literal else 0) }}
         {%- endfor %}
-        end,
-        2
-    )
+        end
+    {%- endset %}
+    {{ '+ ' if not loop.first }}{{ log_loss.multiply(difference, difference) }}
     {%- endfor %}
     )
 {%- endmacro %}

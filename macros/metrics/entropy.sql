@@ -28,7 +28,7 @@
     {%- set probability = '(' ~ expression ~ ')' %}
     {{ '+ ' if not loop.first }}case
         when {{ probability }} > 0
-        then {{ probability }} * power(ln({{ probability }}), 2)
+        then {{ probability }} * ln({{ probability }}) * ln({{ probability }})
         else {{ log_loss.double(0) }}
     end
     {%- endfor %}

@@ -55,7 +55,7 @@
     {%- set n = '(' ~ n ~ ')' -%}
     case
         when {{ n }} >= 30 and {{ mean }} > 0
-            -- a limit beyond every double says nothing: exp(709) is the last
+            {#- a limit beyond every double says nothing: exp(709) is the last #}
             and {{ log_loss.double(z) }} * {{ stddev }}
             <= 700 * sqrt({{ n }}) * {{ mean }}
         {%- if rarest_label_count is not none %}

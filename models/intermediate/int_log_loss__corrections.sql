@@ -24,11 +24,9 @@ posted as (
         recorded_date,
         sum(case when entry_type = 'prediction' then entry_count else 0 end)
             as prediction_count,
-        sum(case when entry_type = 'new' then entry_count else 0 end)
-            as new_label_count,
+        sum(coalesce(new_label_count, 0)) as new_label_count,
         sum(coalesce(revised_label_count, 0)) as revised_label_count,
-        sum(case when entry_type = 'withdrawn' then -entry_count else 0 end)
-            as withdrawn_label_count,
+        sum(coalesce(withdrawn_label_count, 0)) as withdrawn_label_count,
         sum(
             case when entry_type in ('revised', 'withdrawn') then entry_count else 0 end
         ) as corrected_count,

@@ -79,11 +79,7 @@ outcomes as (
                 else {{ log_loss.double(0) }}
             end
         ) as base_rate_entropy,
-        case
-            when max(class_count) > 2 then null
-            when sum(case when labeled_count > 0 then 1 else 0 end) < 2 then 0
-            else min(case when labeled_count > 0 then labeled_count end)
-        end as rarest_label_count
+        {{ log_loss.rarest_label_count() | indent(8) }} as rarest_label_count
     from label_shares
     group by
         metric_date,
@@ -134,14 +130,11 @@ select
     base_rate_entropy,
     rarest_label_count,
     age_days,
-    case
-        when prediction_count = 0 then 0
-        when age_days >= {{ settings.mature_days }} then 1
-        when
-            {{ log_loss.safe_divide('labeled_count', 'prediction_count') }}
-            >= {{ log_loss.double(settings.mature_coverage) }}
-        then 1
-        else 0
-    end as is_mature,
+    prediction_count > 0
+    and (
+        age_days >= {{ settings.mature_days }}
+        or labeled_count
+        >= {{ log_loss.double(settings.mature_coverage) }} * prediction_count
+    ) as is_mature,
     as_of_date
 from joined

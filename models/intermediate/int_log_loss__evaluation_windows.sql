@@ -42,7 +42,7 @@ mature_ends as (
 
     select
         model_name,
-        max(case when is_mature = 1 then metric_date end) as window_end_date
+        max(case when is_mature then metric_date end) as window_end_date
     from recent_days
     group by model_name
 

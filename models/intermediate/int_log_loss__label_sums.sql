@@ -61,6 +61,8 @@ select
             when labeled_count = 0 or {{ sum.name }} < 0 then 0
             {%- if sum.name == 'clipped_loss_sum' %}
             when clipped_count = 0 then 0
+            {%- elif sum.name in ('weight_sum', 'weighted_loss_sum') %}
+            when weighted_count = 0 then 0
             {%- endif %}
             else {{ sum.name }}
         end as {{ sum.type }}

@@ -3,6 +3,8 @@
         materialized='incremental',
         incremental_strategy=log_loss.partition_replacement_strategy(),
         unique_key='recorded_date',
+        partition_by=log_loss.partition_by_date('recorded_date'),
+        file_format=log_loss.partitioned_file_format(),
         on_schema_change='fail'
     )
 }}
@@ -12,13 +14,18 @@
 {%- set fingerprint = log_loss.fingerprint() -%}
 {%- set cutoff = log_loss.rollup_cutoff(fingerprint) -%}
 {%- set touched = 'touched_requests' if cutoff else none -%}
-{%- set ledger_dates = [
-    'prediction_date', 'posting_date', 'reversal_date'
-] -%}
 {%- set scope = [
     'metric_date', 'model_name', 'model_version', 'label', 'posting_type',
-    'reversal_type',
-] + ledger_dates %}
+    'reversal_type', 'prediction_date', 'posting_date', 'reversal_date',
+] -%}
+{#- typed at the instant, whatever is left of it by the end of the day -#}
+{%- set label_counts = {
+    'first_label_count': "entry_kind = 'posting' and posting_type = 'first'",
+    'new_label_count': "entry_kind = 'posting' and posting_type in ('first', 'new')",
+    'revised_label_count':
+        "entry_kind = 'posting' and posting_type in ('revised', 'revised_same_day')",
+    'withdrawn_label_count': "sign < 1 and reversal_type = 'withdrawn'",
+} %}
 
 with
 
@@ -47,6 +54,19 @@ touched_requests as (
 
 -- What each row posts, and when. A prediction with several labelled intervals is
 -- counted on the first, the only one typed `first`.
+dated_postings as (
+
+    select
+        *,
+        recorded_date as prediction_date,
+        cast(case
+            when label_recorded_at > recorded_at then label_recorded_at
+            when class_index is not null then recorded_at
+        end as date) as posting_date
+    from scored
+
+),
+
 postings as (
 
     select
@@ -58,6 +78,11 @@ postings as (
             when class_index is null then 'unlabeled'
             when labeled_until is null or labeled_until <= recorded_at then 'first'
             when labeled_until < label_recorded_at then 'new'
+            -- by the end of that day it is a new label: the one before came and went
+            when
+                cast(labeled_since as date) = posting_date
+                or prediction_date = posting_date
+            then 'revised_same_day'
             else 'revised'
         end as posting_type,
         case
@@ -65,11 +90,8 @@ postings as (
             when next_class_index > 0 then 'revised'
             else 'withdrawn'
         end as reversal_type,
-        recorded_date as prediction_date,
-        cast(case
-            when label_recorded_at > recorded_at then label_recorded_at
-            when class_index is not null then recorded_at
-        end as date) as posting_date,
+        prediction_date,
+        posting_date,
         cast(superseded_at as date) as reversal_date,
         {% for cohort in cohorts -%}
         {{ cohort }},
@@ -77,9 +99,9 @@ postings as (
         {{ log_loss.score_bin('score') | indent(8) }} as score_bin,
         {{ log_loss.loss_bin('loss') | indent(8) }} as loss_bin,
         {% for sum in sums if sum.of -%}
-        {{ sum.of }} as {{ sum.name }}{{ ',' if not loop.last }}
+        {{ sum.of | indent(8) }} as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from scored
+    from dated_postings
 
 ),
 
@@ -126,7 +148,14 @@ dated_rows as (
 
     select
         aggregated.*,
-        entry_kinds.entry_kind
+        entry_kinds.entry_kind,
+        -- a label that came and went on one day leaves its counts and no amounts
+        case
+            when entry_kinds.entry_kind = 'prediction' then 1
+            when aggregated.posting_date = aggregated.reversal_date then 0
+            when entry_kinds.entry_kind = 'posting' then 1
+            else -1
+        end as sign
     from aggregated
     cross join entry_kinds
 
@@ -151,10 +180,11 @@ ledger_entries as (
         case entry_kind
             when 'prediction' then 'prediction'
             when 'reversal' then reversal_type
-            else case posting_type when 'first' then 'new' else posting_type end
+            else case posting_type when 'revised' then 'revised' else 'new' end
         end as entry_type,
         cast(null as {{ dbt.type_string() }}) as reason,
-        {% for sum in sums -%}
+        sign * entry_count as entry_count,
+        {% for sum in sums if sum.name != 'entry_count' -%}
         case
             {%- if sum.needs_label %}
             when entry_kind = 'prediction' then null
@@ -162,15 +192,11 @@ ledger_entries as (
             {%- if sum.grains %}
             when grain not in {{ sum.grains }} then null
             {%- endif %}
-            {%- if sum.name == 'first_label_count' %}
-            when posting_type <> 'first' or entry_kind = 'reversal' then 0
-            else entry_count
-            {%- elif sum.name == 'revised_label_count' %}
-            when posting_type <> 'revised' or entry_kind = 'reversal' then 0
-            else entry_count
+            {%- if sum.name in label_counts %}
+            when {{ label_counts[sum.name] }} then entry_count
+            else 0
             {%- else %}
-            when entry_kind = 'reversal' then -{{ sum.name }}
-            else {{ sum.name }}
+            else sign * {{ sum.name }}
             {%- endif %}
         end as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
@@ -181,8 +207,12 @@ ledger_entries as (
             and posting_type in ('unlabeled', 'first')
             and grain <> 'loss_bin'
         )
-        or (entry_kind = 'posting' and posting_type <> 'unlabeled')
-        or (entry_kind = 'reversal' and reversal_type is not null)
+        or (
+            entry_kind = 'posting'
+            and posting_type <> 'unlabeled'
+            and (sign = 1 or grain in ('overall', 'cohort'))
+        )
+        or (entry_kind = 'reversal' and reversal_type is not null and sign = -1)
 
 ),
 
@@ -244,6 +274,29 @@ rejection_entries as (
 
 {{ log_loss.label_event_entries(cutoff) }},
 
+-- how many rows came in, to check that the entries account for each of them
+input_rows as (
+
+    select
+        'prediction_row' as entry_type,
+        recorded_date,
+        model_name,
+        count(*) as entry_count
+    from {{ ref('stg_log_loss__predictions') }}
+    group by recorded_date, model_name
+
+    union all
+
+    select
+        'label_row' as entry_type,
+        recorded_date,
+        model_name,
+        count(*) as entry_count
+    from {{ ref('stg_log_loss__labels') }}
+    group by recorded_date, model_name
+
+),
+
 entries as (
 
     select
@@ -294,6 +347,23 @@ entries as (
         reason,
         {{ log_loss.only_entry_count() | indent(8) }}
     from label_event_entries
+
+    union all
+
+    select
+        recorded_date,
+        'input' as grain,
+        recorded_date as metric_date,
+        model_name,
+        '(none)' as model_version,
+        'all' as cohort_name,
+        'all' as cohort_value,
+        null as bin,
+        null as label,
+        entry_type,
+        null as reason,
+        {{ log_loss.only_entry_count() | indent(8) }}
+    from input_rows
 
 ),
 

@@ -1,9 +1,34 @@
-{%- set last = log_loss.configuration().evaluation_days - 1 -%}
-{%- set scope = log_loss.scope_columns() -%}
-{%- set scope_list = scope | join(',\n        ') -%}
+{%- set settings = log_loss.configuration() -%}
+{%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
 {%- set window = ['window_start_date', 'window_end_date'] | join(',\n        ') -%}
-{%- set any_label = "'all' as label" -%}
-{%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' %}
+{%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
+{%- set sums = [
+    'labeled_count', 'loss_sum', 'loss_squared_sum', 'clipped_loss_sum',
+] -%}
+{#-
+    Each rule: the CTE that measures it, its value, the rows that the value rests on,
+    and whether the value is an estimate, judged by its interval.
+-#}
+{%- set measures = [
+    {'rule': "'mean_log_loss'", 'from': 'losses', 'where': "cohort_name = 'all'",
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'is_estimate': true},
+    {'rule': "'cohort_log_loss'", 'from': 'losses', 'where': "cohort_name <> 'all'",
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'is_estimate': true},
+    {'rule': "'class_log_loss'", 'from': 'class_losses',
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'is_estimate': true},
+    {'rule': "'clipped_loss_share'", 'from': 'losses', 'where': "cohort_name = 'all'",
+     'value': 'clipped_loss_share', 'sample': 'labeled_count'},
+    {'rule': "'correction_rate'", 'from': 'correction_rates',
+     'value': 'correction_rate', 'sample': 'labeled_count'},
+    {'rule': "'label_coverage'", 'from': 'coverages',
+     'value': 'label_coverage', 'sample': 'prediction_count'},
+    {'rule': 'rule', 'from': 'rejected_shares',
+     'value': 'rejected_share', 'sample': 'row_count'},
+    {'rule': "'non_finite_count'", 'from': 'broken_sums',
+     'value': 'non_finite_count', 'sample': 'prediction_count'},
+    {'rule': 'rule', 'from': 'immature_versions',
+     'value': null_double, 'sample': 'labeled_count', 'is_immature': true},
+] %}
 
 with
 
@@ -28,71 +53,66 @@ days as (
 mature_days as (
 
     select * from days
-    where window_name = 'mature' and is_mature = 1
-
-),
-
-labels as (
-
-    select
-        labels.*,
-        mature_days.window_start_date,
-        mature_days.window_end_date
-    from {{ ref('int_log_loss__label_sums') }} as labels
-    inner join mature_days
-        on
-            labels.metric_date = mature_days.metric_date
-            and {{ log_loss.same_scope('labels', 'mature_days') }}
-
-),
-
-class_sums as (
-
-    select
-        {{ scope_list }},
-        {{ window }},
-        label,
-        {{ log_loss.class_count() | indent(8) }} as class_count,
-        sum(labeled_count) as labeled_count,
-        sum(loss_sum) as loss_sum,
-        sum(loss_squared_sum) as loss_squared_sum,
-        sum(clipped_loss_sum) as clipped_loss_sum
-    from labels
-    group by
-        {{ scope_list }},
-        {{ window }},
-        label
-
-),
-
-loss_sums as (
-
-    select
-        {{ scope_list }},
-        sum(labeled_count) as labeled_count,
-        sum(loss_sum) as loss_sum,
-        sum(loss_squared_sum) as loss_squared_sum,
-        sum(clipped_loss_sum) as clipped_loss_sum,
-        case
-            when max(class_count) > 2 then null
-            when sum(case when labeled_count > 0 then 1 else 0 end) < 2 then 0
-            else min(case when labeled_count > 0 then labeled_count end)
-        end as rarest_label_count
-    from class_sums
-    group by {{ scope_list }}
+    where window_name = 'mature' and is_mature
 
 ),
 
 prediction_sums as (
 
     select
-        {{ scope_list }},
+        {{ scope }},
         {{ window }},
         sum(prediction_count) as prediction_count
     from mature_days
     group by
-        {{ scope_list }},
+        {{ scope }},
         {{ window }}
+
+),
+
+class_sums as (
+
+    select
+        {{ log_loss.scope_columns('labels') | join(',\n        ') }},
+        labels.label,
+        {% for sum in sums -%}
+        sum(labels.{{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_log_loss__label_sums') }} as labels
+    inner join mature_days
+        on
+            labels.metric_date = mature_days.metric_date
+            and {{ log_loss.same_scope('labels', 'mature_days') }}
+    group by
+        {{ log_loss.scope_columns('labels') | join(',\n        ') }},
+        labels.label
+
+),
+
+ranked_classes as (
+
+    select
+        *,
+        {{ log_loss.class_count() | indent(8) }} as class_count,
+        row_number() over (
+            partition by {{ log_loss.scope_columns() | join(', ') }}
+            order by labeled_count desc, label asc
+        ) as class_rank
+    from class_sums
+
+),
+
+loss_sums as (
+
+    select
+        {{ scope }},
+        {% for sum in sums -%}
+        sum({{ sum }}) as {{ sum }},
+        sum(case when class_rank = 1 then {{ sum }} end) as commonest_{{ sum }},
+        {% endfor -%}
+        {{ log_loss.rarest_label_count() | indent(8) }} as rarest_label_count
+    from ranked_classes
+    group by {{ scope }}
 
 ),
 
@@ -100,6 +120,7 @@ losses as (
 
     select
         {{ log_loss.scope_columns('prediction_sums') | join(',\n        ') }},
+        'all' as label,
         prediction_sums.window_start_date,
         prediction_sums.window_end_date,
         coalesce(loss_sums.labeled_count, 0) as labeled_count,
@@ -113,6 +134,14 @@ losses as (
             'loss_sums.labeled_count'
         ) | indent(8) }} as log_loss_stddev,
         loss_sums.rarest_label_count,
+        loss_sums.commonest_labeled_count,
+        {{ log_loss.safe_divide(
+            'loss_sums.commonest_loss_sum', 'loss_sums.commonest_labeled_count'
+        ) }} as commonest_mean_log_loss,
+        {{ log_loss.sample_stddev(
+            'loss_sums.commonest_loss_sum', 'loss_sums.commonest_loss_squared_sum',
+            'loss_sums.commonest_labeled_count'
+        ) | indent(8) }} as commonest_log_loss_stddev,
         {{ log_loss.safe_divide('loss_sums.clipped_loss_sum', 'loss_sums.loss_sum') }}
             as clipped_loss_share
     from prediction_sums
@@ -124,22 +153,29 @@ losses as (
 class_losses as (
 
     select
-        class_sums.*,
+        {{ log_loss.scope_columns('class_sums') | join(',\n        ') }},
+        class_sums.label,
+        losses.window_start_date,
+        losses.window_end_date,
+        class_sums.labeled_count,
         losses.label_coverage,
         {{ log_loss.safe_divide('class_sums.loss_sum', 'class_sums.labeled_count') }}
             as mean_log_loss,
         {{ log_loss.sample_stddev(
             'class_sums.loss_sum', 'class_sums.loss_squared_sum',
             'class_sums.labeled_count'
-        ) | indent(8) }} as log_loss_stddev
+        ) | indent(8) }} as log_loss_stddev,
+        -- one class has no rarer one
+        cast(null as {{ dbt.type_bigint() }}) as rarest_label_count,
+        cast(null as {{ dbt.type_bigint() }}) as commonest_labeled_count,
+        {{ null_double }} as commonest_mean_log_loss,
+        {{ null_double }} as commonest_log_loss_stddev
     from class_sums
     inner join losses
         on {{ log_loss.same_scope('class_sums', 'losses') }}
     where class_sums.cohort_name = 'all'
 
 ),
-
--- days published and corrected since ----------------------------------------------
 
 corrected_days as (
 
@@ -157,12 +193,12 @@ corrected_days as (
 correction_rates as (
 
     select
-        mature_days.model_name,
-        mature_days.model_version,
+        {{ log_loss.scope_columns('mature_days') | join(',\n        ') }},
+        'all' as label,
         mature_days.window_start_date,
         mature_days.window_end_date,
-        count(*) as published_count,
-        sum(corrected_days.is_corrected) as corrected_count,
+        {{ log_loss.safe_divide('sum(corrected_days.is_corrected)', 'count(*)') }}
+            as correction_rate,
         sum(mature_days.labeled_count) as labeled_count,
         {{ log_loss.safe_divide(
             'sum(mature_days.labeled_count)', 'sum(mature_days.prediction_count)'
@@ -175,19 +211,19 @@ correction_rates as (
             and mature_days.model_version = corrected_days.model_version
     where mature_days.cohort_name = 'all'
     group by
-        mature_days.model_name,
-        mature_days.model_version,
+        {{ log_loss.scope_columns('mature_days') | join(',\n        ') }},
         mature_days.window_start_date,
         mature_days.window_end_date
 
 ),
 
--- inputs --------------------------------------------------------------------------
+-- labels by an age ----------------------------------------------------------------
 
 coverages as (
 
     select
-        {{ scope_list }},
+        {{ scope }},
+        'all' as label,
         {{ window }},
         sum(prediction_count) as prediction_count,
         sum(labeled_by_maturity_count) as labeled_count,
@@ -197,60 +233,16 @@ coverages as (
     from days
     where window_name = 'aged' and prediction_count > 0
     group by
-        {{ scope_list }},
+        {{ scope }},
         {{ window }}
 
 ),
 
-inputs as (
+-- inputs, by load date ------------------------------------------------------------
 
-    select
-        model_name,
-        model_version,
-        {{ window }},
-        sum(prediction_count) as prediction_count,
-        sum(rejected_count) as rejected_count,
-        sum(labeled_count) as labeled_count,
-        -- a sum that is neither a number below the largest one nor zero is broken
-        sum(
-            case when abs(loss_sum) <= {{ log_loss.largest_double() }} then 0 else 1 end
-            + case
-                when abs(weighted_loss_sum) <= {{ log_loss.largest_double() }} then 0
-                else 1
-            end
-            + case
-                when abs(brier_sum) <= {{ log_loss.largest_double() }} then 0 else 1
-            end
-        ) as non_finite_count
-    from days
-    where window_name = 'latest' and cohort_name = 'all'
-    group by
-        model_name,
-        model_version,
-        {{ window }}
+input_entries as (
 
-),
-
--- rows that name no version are a share of the model's rows, rows that name no
--- model are a share of all
-input_totals as (
-
-    select
-        *,
-        case
-            when model_name = '(unknown)'
-            then sum(prediction_count + rejected_count) over ()
-            when model_version = '(unknown)'
-            then sum(prediction_count + rejected_count) over (partition by model_name)
-            else prediction_count + rejected_count
-        end as row_count
-    from inputs
-
-),
-
-label_events as (
-
-    {{ log_loss.rollup_rows(['label_event']) }}
+    {{ log_loss.rollup_rows(['overall', 'label_event']) }}
 
 ),
 
@@ -260,56 +252,123 @@ clock as (
 
 ),
 
--- by load date; an event sent twice harms nobody, and does not count as rejected
-label_inputs as (
+dated_input_entries as (
 
     select
-        label_events.model_name,
-        {{ log_loss.add_days('clock.as_of_date', -last) }} as window_start_date,
+        *,
+        case
+            when grain = 'overall' then 'rejected_share'
+            else 'rejected_label_share'
+        end as rule,
+        -- a label event changes its state later, and keeps its load date
+        case when grain = 'overall' then recorded_date else metric_date end
+            as loaded_on
+    from input_entries
+    where grain = 'label_event' or entry_type in ('prediction', 'rejection')
+
+),
+
+-- A row that no clock can date may have come today, so it always counts. A label event
+-- sent twice harms nobody and does not count as rejected.
+loaded_rows as (
+
+    select
+        dated_input_entries.rule,
+        dated_input_entries.model_name,
+        dated_input_entries.model_version,
+        {{ log_loss.add_days('clock.as_of_date', 1 - settings.evaluation_days) }}
+            as window_start_date,
         clock.as_of_date as window_end_date,
-        sum(label_events.entry_count) as row_count,
+        sum(dated_input_entries.entry_count) as row_count,
         sum(
             case
                 when
-                    label_events.entry_type = 'rejection'
-                    and label_events.reason <> 'duplicate_label'
-                then label_events.entry_count
+                    dated_input_entries.entry_type = 'rejection'
+                    and dated_input_entries.reason <> 'duplicate_label'
+                then dated_input_entries.entry_count
                 else 0
             end
         ) as rejected_count
-    from label_events
-    inner join clock
-        on
-            label_events.metric_date <= clock.as_of_date
-            and label_events.metric_date
-            >= {{ log_loss.add_days('clock.as_of_date', -last) }}
-    group by label_events.model_name, clock.as_of_date
+    from dated_input_entries
+    cross join clock
+    where
+        dated_input_entries.loaded_on = {{ log_loss.undated() }}
+        or dated_input_entries.loaded_on
+        >= {{ log_loss.add_days('clock.as_of_date', 1 - settings.evaluation_days) }}
+    group by
+        dated_input_entries.rule,
+        dated_input_entries.model_name,
+        dated_input_entries.model_version,
+        clock.as_of_date
 
 ),
 
-label_input_totals as (
+-- rows that name no version are a share of the model's rows, rows that name no
+-- model are a share of all
+rejected_shares as (
+
+    select
+        rule,
+        model_name,
+        model_version,
+        'all' as cohort_name,
+        'all' as cohort_value,
+        'all' as label,
+        {{ window }},
+        row_count,
+        cast(null as {{ dbt.type_bigint() }}) as labeled_count,
+        {{ null_double }} as label_coverage,
+        {{ log_loss.safe_divide('rejected_count', "case
+            when model_name = '(unknown)' then sum(row_count) over (partition by rule)
+            when model_version = '(unknown)'
+            then sum(row_count) over (partition by rule, model_name)
+            else row_count
+        end") }} as rejected_share
+    from loaded_rows
+
+),
+
+-- a defect of the package, on any day of any scope -------------------------------
+
+broken_sums as (
 
     select
         model_name,
-        window_start_date,
-        window_end_date,
-        rejected_count,
-        case
-            when model_name = '(unknown)' then sum(row_count) over ()
-            else row_count
-        end as row_count
-    from label_inputs
+        model_version,
+        'all' as cohort_name,
+        'all' as cohort_value,
+        'all' as label,
+        min(metric_date) as window_start_date,
+        max(metric_date) as window_end_date,
+        sum(case when cohort_name = 'all' then prediction_count else 0 end)
+            as prediction_count,
+        sum(case when cohort_name = 'all' then labeled_count else 0 end)
+            as labeled_count,
+        {{ null_double }} as label_coverage,
+        cast(
+            sum(
+                {% for sum in [
+                    'loss_sum', 'loss_squared_sum', 'clipped_loss_sum',
+                    'weighted_loss_sum', 'weight_sum', 'brier_sum',
+                ] -%}
+                case
+                    when abs({{ sum }}) <= {{ log_loss.largest_double() }} then 0
+                    else 1
+                end{{ ' +' if not loop.last }}
+                {% endfor -%}
+            ) as {{ log_loss.type_double() }}
+        ) as non_finite_count
+    from {{ ref('int_log_loss__daily_sums') }}
+    group by model_name, model_version
 
 ),
 
--- ---------------------------------------------------------------------------------
+-- a version that only has days too young to judge --------------------------------
 
--- a version that only has days too young to judge
 recent_versions as (
 
     select
-        days.model_name,
-        days.model_version,
+        {{ log_loss.scope_columns('days') | join(',\n        ') }},
         min(days.metric_date) as window_start_date,
         max(days.metric_date) as window_end_date,
         sum(days.labeled_count) as labeled_count,
@@ -321,214 +380,84 @@ recent_versions as (
         days.window_name = 'latest'
         and days.cohort_name = 'all'
         and days.prediction_count > 0
-    group by days.model_name, days.model_version
+    group by {{ log_loss.scope_columns('days') | join(', ') }}
+
+),
+
+rules_of_versions as (
+
+    select 'mean_log_loss' as rule
+    union all
+    select 'clipped_loss_share' as rule
+    union all
+    select 'correction_rate' as rule
 
 ),
 
 immature_versions as (
 
-    select recent_versions.*
+    select
+        recent_versions.*,
+        rules_of_versions.rule,
+        'all' as label
     from recent_versions
+    cross join rules_of_versions
     left join losses
-        on
-            recent_versions.model_name = losses.model_name
-            and recent_versions.model_version = losses.model_version
-            and losses.cohort_name = 'all'
+        on {{ log_loss.same_scope('recent_versions', 'losses') }}
     where losses.model_name is null
 
 ),
 
+-- ---------------------------------------------------------------------------------
+
 measured as (
 
+    {% for measure in measures -%}
     select
-        case
-            when cohort_name = 'all' then 'mean_log_loss' else 'cohort_log_loss'
-        end as rule,
-        {{ scope_list }},
-        {{ any_label }},
-        {{ window }},
-        mean_log_loss as value,
-        labeled_count as sample_count,
-        labeled_count,
-        label_coverage,
-        {{ log_loss.confidence_interval(
-            'lower', 'mean_log_loss', 'log_loss_stddev', 'labeled_count',
-            'rarest_label_count'
-        ) | indent(8) }} as ci_lower,
-        {{ log_loss.confidence_interval(
-            'upper', 'mean_log_loss', 'log_loss_stddev', 'labeled_count',
-            'rarest_label_count'
-        ) | indent(8) }} as ci_upper,
-        1 as is_judged_by_interval,
-        0 as is_immature
-    from losses
-
-    union all
-
-    select
-        'class_log_loss' as rule,
-        {{ scope_list }},
+        {{ measure.rule }} as rule,
+        {{ scope }},
         label,
         {{ window }},
-        mean_log_loss as value,
-        labeled_count as sample_count,
+        {{ measure.value }} as value,
+        {{ measure.sample }} as sample_count,
         labeled_count,
         label_coverage,
+        {%- if measure.is_estimate %}
+        {%- for side in ['lower', 'upper'] %}
         {{ log_loss.confidence_interval(
-            'lower', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
-        ) | indent(8) }} as ci_lower,
-        {{ log_loss.confidence_interval(
-            'upper', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
-        ) | indent(8) }} as ci_upper,
-        1 as is_judged_by_interval,
-        0 as is_immature
-    from class_losses
+            side, 'mean_log_loss', 'log_loss_stddev', 'labeled_count',
+            'rarest_label_count'
+        ) | indent(8) }} as ci_{{ side }},
+        {%- endfor %}
+        -- What a rare class adds to a mean is never negative, so the common class alone
+        -- bounds it from below.
+        commonest_labeled_count * {{ log_loss.confidence_interval(
+            'lower', 'commonest_mean_log_loss', 'commonest_log_loss_stddev',
+            'commonest_labeled_count'
+        ) | indent(8) }} / nullif(labeled_count, 0) as commonest_ci_lower,
+        {%- else %}
+        {{ null_double }} as ci_lower,
+        {{ null_double }} as ci_upper,
+        {{ null_double }} as commonest_ci_lower,
+        {%- endif %}
+        {{ '1 = 1' if measure.is_estimate else '1 = 0' }} as is_estimate,
+        {{ '1 = 1' if measure.is_immature else '1 = 0' }} as is_immature
+    from {{ measure.from }}
+    {%- if measure.where %}
+    where {{ measure.where }}
+    {%- endif %}
+    {%- if not loop.last %}
 
     union all
 
-    select
-        'clipped_loss_share' as rule,
-        {{ scope_list }},
-        {{ any_label }},
-        {{ window }},
-        clipped_loss_share as value,
-        labeled_count as sample_count,
-        labeled_count,
-        label_coverage,
-        {{ null_double }} as ci_lower,
-        {{ null_double }} as ci_upper,
-        0 as is_judged_by_interval,
-        0 as is_immature
-    from losses
-    where cohort_name = 'all'
-
-    union all
-
-    select
-        'correction_rate' as rule,
-        model_name,
-        model_version,
-        'all' as cohort_name,
-        'all' as cohort_value,
-        {{ any_label }},
-        {{ window }},
-        {{ log_loss.safe_divide('corrected_count', 'published_count') }} as value,
-        labeled_count as sample_count,
-        labeled_count,
-        label_coverage,
-        {{ null_double }} as ci_lower,
-        {{ null_double }} as ci_upper,
-        0 as is_judged_by_interval,
-        0 as is_immature
-    from correction_rates
-
-    union all
-
-    select
-        'label_coverage' as rule,
-        {{ scope_list }},
-        {{ any_label }},
-        {{ window }},
-        label_coverage as value,
-        prediction_count as sample_count,
-        labeled_count,
-        label_coverage,
-        {{ null_double }} as ci_lower,
-        {{ null_double }} as ci_upper,
-        0 as is_judged_by_interval,
-        0 as is_immature
-    from coverages
-
-    union all
-
-    select
-        'rejected_share' as rule,
-        model_name,
-        model_version,
-        'all' as cohort_name,
-        'all' as cohort_value,
-        {{ any_label }},
-        {{ window }},
-        {{ log_loss.safe_divide('rejected_count', 'row_count') }} as value,
-        row_count as sample_count,
-        labeled_count,
-        {{ log_loss.safe_divide('labeled_count', 'prediction_count') }}
-            as label_coverage,
-        {{ null_double }} as ci_lower,
-        {{ null_double }} as ci_upper,
-        0 as is_judged_by_interval,
-        0 as is_immature
-    from input_totals
-
-    union all
-
-    select
-        'rejected_label_share' as rule,
-        model_name,
-        '(none)' as model_version,
-        'all' as cohort_name,
-        'all' as cohort_value,
-        {{ any_label }},
-        {{ window }},
-        {{ log_loss.safe_divide('rejected_count', 'row_count') }} as value,
-        row_count as sample_count,
-        row_count - rejected_count as labeled_count,
-        {{ null_double }} as label_coverage,
-        {{ null_double }} as ci_lower,
-        {{ null_double }} as ci_upper,
-        0 as is_judged_by_interval,
-        0 as is_immature
-    from label_input_totals
-
-    union all
-
-    select
-        'non_finite_count' as rule,
-        model_name,
-        model_version,
-        'all' as cohort_name,
-        'all' as cohort_value,
-        {{ any_label }},
-        {{ window }},
-        cast(non_finite_count as {{ log_loss.type_double() }}) as value,
-        prediction_count as sample_count,
-        labeled_count,
-        {{ log_loss.safe_divide('labeled_count', 'prediction_count') }}
-            as label_coverage,
-        {{ null_double }} as ci_lower,
-        {{ null_double }} as ci_upper,
-        0 as is_judged_by_interval,
-        0 as is_immature
-    from inputs
-
-    {%- for rule in ['mean_log_loss', 'clipped_loss_share', 'correction_rate'] %}
-
-    union all
-
-    select
-        '{{ rule }}' as rule,
-        model_name,
-        model_version,
-        'all' as cohort_name,
-        'all' as cohort_value,
-        {{ any_label }},
-        {{ window }},
-        {{ null_double }} as value,
-        labeled_count as sample_count,
-        labeled_count,
-        label_coverage,
-        {{ null_double }} as ci_lower,
-        {{ null_double }} as ci_upper,
-        0 as is_judged_by_interval,
-        1 as is_immature
-    from immature_versions
+    {% endif %}
     {%- endfor %}
 
 )
 
 select
     rule,
-    {{ scope | join(',\n    ') }},
+    {{ log_loss.scope_columns() | join(',\n    ') }},
     label,
     window_start_date,
     window_end_date,
@@ -538,6 +467,9 @@ select
     label_coverage,
     ci_lower,
     ci_upper,
-    is_judged_by_interval,
+    case
+        when is_estimate then coalesce(ci_lower, commonest_ci_lower)
+        else value
+    end as judged_value,
     is_immature
 from measured

@@ -1,5 +1,6 @@
 {{ config(materialized='view') }}
-{%- set settings = log_loss.configuration() %}
+{%- set settings = log_loss.configuration() -%}
+{%- set columns = log_loss.input_columns('log_loss_predictions') %}
 
 with
 
@@ -12,7 +13,7 @@ select
     predicted_at,
     recorded_at,
     {% for cohort in settings.cohorts -%}
-    cohort_{{ loop.index }} as {{ cohort }},
+    cohort_{{ loop.index }} as {{ log_loss.input_column(cohort, columns) }},
     {% endfor -%}
     weight,
     {{ log_loss.probability_columns() | join(',\n    ') }},

@@ -19,9 +19,11 @@ source as (
 typed as (
 
     select
-        nullif(cast(request_id as {{ dbt.type_string() }}), '') as request_id,
-        nullif(cast(model_name as {{ dbt.type_string() }}), '') as model_name,
-        {{ log_loss.normalize_label('label') }} as spelling,
+        {{ log_loss.input_text('request_id', columns) | indent(8) }} as request_id,
+        {{ log_loss.input_text('model_name', columns) | indent(8) }} as model_name,
+        {{ log_loss.normalize_label(
+            log_loss.input_column('label', columns)
+        ) | indent(8) }} as spelling,
         {{ log_loss.usable_timestamp('labeled_at', columns) | indent(8) }}
             as labeled_at,
         {% if has_loaded_at -%}
@@ -57,7 +59,10 @@ judged as (
             when model_name is null then 'missing_model'
             when labeled_at is null then 'missing_labeled_at'
             when class_index is null then 'unknown_class'
-            when loaded_at > {{ log_loss.tomorrow() }}
+            when
+                loaded_at > {{ log_loss.day_after(log_loss.utc_now()) }}
+                -- it would be the latest event, and so the truth, for ever
+                or labeled_at > {{ log_loss.day_after('loaded_at') }}
             then 'future_timestamp'
         end as rejection_reason
     from classified
@@ -69,8 +74,10 @@ dated as (
     select
         *,
         -- whatever else is wrong with the row: a load time yet to come dates nothing
-        case when loaded_at <= {{ log_loss.tomorrow() }} then loaded_at end
-            as recorded_at
+        case
+            when loaded_at <= {{ log_loss.day_after(log_loss.utc_now()) }}
+            then loaded_at
+        end as recorded_at
     from judged
 
 )

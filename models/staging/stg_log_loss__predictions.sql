@@ -17,8 +17,6 @@
         {%- do needed.update({class.column: 'log_loss_models'}) -%}
     {%- endfor -%}
 {%- endfor -%}
-{#- with every model declared, the column of the undeclared ones may be left out -#}
-{%- set has_probability = columns is none or 'probability' in columns -%}
 {%- if settings.models | length == 1 -%}
     {%- do needed.update({'probability': 'models that log_loss_models leaves out'}) -%}
 {%- endif -%}
@@ -38,9 +36,10 @@ source as (
 typed as (
 
     select
-        nullif(cast(request_id as {{ dbt.type_string() }}), '') as request_id,
-        nullif(cast(model_name as {{ dbt.type_string() }}), '') as model_name,
-        nullif(cast(model_version as {{ dbt.type_string() }}), '') as model_version,
+        {{ log_loss.input_text('request_id', columns) | indent(8) }} as request_id,
+        {{ log_loss.input_text('model_name', columns) | indent(8) }} as model_name,
+        {{ log_loss.input_text('model_version', columns) | indent(8) }}
+            as model_version,
         {{ log_loss.usable_timestamp('predicted_at', columns) | indent(8) }}
             as predicted_at,
         {% if has_loaded_at -%}
@@ -51,16 +50,22 @@ typed as (
         {% endif -%}
         {{ log_loss.class_count() }} as class_count,
         {% for probability in probabilities -%}
-        {{ log_loss.class_probability(loop.index0, has_probability) }}
+        {{ log_loss.class_probability(loop.index0, columns) }}
             as {{ probability }},
         {% endfor -%}
         {% for cohort in settings.cohorts -%}
         coalesce(
-            cast({{ cohort }} as {{ dbt.type_string() }}), '(unknown)'
+            cast(
+                {{ log_loss.input_column(cohort, columns) }} as {{ dbt.type_string() }}
+            ),
+            '(unknown)'
         ) as cohort_{{ loop.index }},
         {% endfor -%}
         {% if settings.weight -%}
-        cast({{ settings.weight }} as {{ log_loss.type_double() }}) as weight
+        cast(
+            {{ log_loss.input_column(settings.weight, columns) }}
+            as {{ log_loss.type_double() }}
+        ) as weight
         {%- else -%}
         {{ log_loss.double(1) }} as weight
         {%- endif %}
@@ -113,10 +118,12 @@ judged as (
             {%- if settings.weight %}
             when
                 weight is null
-                or not (weight between 0 and {{ log_loss.largest_double() }})
+                or not (weight between 0 and {{ log_loss.double('1e100') }})
             then 'invalid_weight'
             {%- endif %}
-            when loaded_at > {{ log_loss.tomorrow() }}
+            when
+                loaded_at > {{ log_loss.day_after(log_loss.utc_now()) }}
+                or predicted_at > {{ log_loss.day_after('loaded_at') }}
             then 'future_timestamp'
         end as rejection_reason
     from loaded
@@ -129,8 +136,10 @@ dated as (
         *,
         cast(coalesce(predicted_at, loaded_at) as date) as dated_on,
         -- whatever else is wrong with the row: a load time yet to come dates nothing
-        case when loaded_at <= {{ log_loss.tomorrow() }} then loaded_at end
-            as recorded_at
+        case
+            when loaded_at <= {{ log_loss.day_after(log_loss.utc_now()) }}
+            then loaded_at
+        end as recorded_at
     from judged
 
 )

@@ -1,13 +1,11 @@
 {%- do log_loss.configuration() -%}
-{%- set needed = {} -%}
-{%- for column in [
-    'model_name', 'starts_at', 'ends_at', 'reason',
-] -%}
-    {%- do needed.update({column: 'every suppression'}) -%}
-{%- endfor -%}
-{%- do log_loss.require_input_columns(
-    'log_loss_suppressions', log_loss.input_columns('log_loss_suppressions'), needed
-) %}
+{%- set columns = log_loss.input_columns('log_loss_suppressions') -%}
+{%- do log_loss.require_input_columns('log_loss_suppressions', columns, {
+    'model_name': 'every suppression',
+    'starts_at': 'every suppression',
+    'ends_at': 'every suppression',
+    'reason': 'every suppression',
+}) %}
 
 with
 
@@ -18,11 +16,9 @@ source as (
 )
 
 select
-    coalesce(
-        nullif(trim(cast(model_name as {{ dbt.type_string() }})), ''), '*'
-    ) as model_name,
-    cast(starts_at as {{ dbt.type_timestamp() }}) as starts_at,
+    {{ log_loss.scope_text('model_name', columns) | indent(4) }} as model_name,
+    {{ log_loss.usable_timestamp('starts_at', columns) | indent(4) }} as starts_at,
     -- an open end lasts
-    cast(ends_at as {{ dbt.type_timestamp() }}) as ends_at,
-    cast(reason as {{ dbt.type_string() }}) as reason
+    {{ log_loss.usable_timestamp('ends_at', columns) | indent(4) }} as ends_at,
+    {{ log_loss.input_text('reason', columns) | indent(4) }} as reason
 from source

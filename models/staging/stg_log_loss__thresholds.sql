@@ -1,14 +1,16 @@
 {%- do log_loss.configuration() -%}
-{%- set needed = {} -%}
-{%- for column in [
-    'rule', 'model_name', 'cohort_name', 'cohort_value',
-    'label', 'warn_at', 'error_at', 'min_labeled_count', 'min_coverage',
-] -%}
-    {%- do needed.update({column: 'every threshold'}) -%}
-{%- endfor -%}
-{%- do log_loss.require_input_columns(
-    'log_loss_thresholds', log_loss.input_columns('log_loss_thresholds'), needed
-) %}
+{%- set columns = log_loss.input_columns('log_loss_thresholds') -%}
+{%- do log_loss.require_input_columns('log_loss_thresholds', columns, {
+    'rule': 'every threshold',
+    'model_name': 'every threshold',
+    'cohort_name': 'every threshold',
+    'cohort_value': 'every threshold',
+    'label': 'every threshold',
+    'warn_at': 'every threshold',
+    'error_at': 'every threshold',
+    'min_labeled_count': 'every threshold',
+    'min_coverage': 'every threshold',
+}) %}
 
 with
 
@@ -19,15 +21,22 @@ source as (
 )
 
 select
-    lower(trim(cast(rule as {{ dbt.type_string() }}))) as rule,
+    lower(trim({{ log_loss.input_text('rule', columns) | indent(4) }})) as rule,
     {% for column in ['model_name', 'cohort_name', 'cohort_value', 'label'] -%}
-    coalesce(
-        nullif(trim(cast({{ column }} as {{ dbt.type_string() }})), ''), '*'
-    ) as {{ column }},
+    {{ log_loss.scope_text(column, columns) | indent(4) }} as {{ column }},
     {% endfor -%}
-    cast(warn_at as {{ log_loss.type_double() }}) as warn_at,
-    cast(error_at as {{ log_loss.type_double() }}) as error_at,
-    coalesce(cast(min_labeled_count as {{ dbt.type_bigint() }}), 0)
-        as min_labeled_count,
-    coalesce(cast(min_coverage as {{ log_loss.type_double() }}), 0) as min_coverage
+    cast(
+        {{ log_loss.input_column('warn_at', columns) }} as {{ log_loss.type_double() }}
+    ) as warn_at,
+    cast(
+        {{ log_loss.input_column('error_at', columns) }} as {{ log_loss.type_double() }}
+    ) as error_at,
+    coalesce(cast(
+        {{ log_loss.input_column('min_labeled_count', columns) }}
+        as {{ dbt.type_bigint() }}
+    ), 0) as min_labeled_count,
+    coalesce(cast(
+        {{ log_loss.input_column('min_coverage', columns) }}
+        as {{ log_loss.type_double() }}
+    ), 0) as min_coverage
 from source

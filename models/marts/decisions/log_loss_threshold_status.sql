@@ -1,8 +1,3 @@
-{%- set below = [] -%}
-{%- for rule, side in log_loss.threshold_rules().items() if side == 'below' -%}
-    {%- do below.append(rule) -%}
-{%- endfor %}
-
 with
 
 measured as (
@@ -72,15 +67,15 @@ matched as (
 
 ),
 
--- where the value is an estimate, the limit must lie outside its interval; the sign
--- turns a lower limit into an upper one
+-- the sign turns a lower limit into an upper one
 judged as (
 
     select
         *,
-        case when rule in ('{{ below | join("', '") }}') then -1 else 1 end as sign,
-        case when is_judged_by_interval = 1 then ci_lower else value end
-            as judged_value
+        case
+            when rule in {{ log_loss.rules_with('bad_side', 'below') }} then -1
+            else 1
+        end as sign
     from matched
     where specificity_rank = 1
 
@@ -91,11 +86,14 @@ breaches as (
     select
         *,
         case
-            when is_immature = 1 then 'immature'
+            when is_immature then 'immature'
             when
                 judged_value is null
                 or sample_count < min_labeled_count
-                or coalesce(label_coverage, 0) < min_coverage
+                or (
+                    rule in {{ log_loss.rules_with('has_coverage', true) }}
+                    and coalesce(label_coverage, 0) < min_coverage
+                )
             then 'insufficient_data'
             -- written so that a NaN is a breach on every engine
             when error_at is not null and not (sign * judged_value <= sign * error_at)
@@ -120,6 +118,7 @@ select
     breaches.label_coverage,
     breaches.ci_lower,
     breaches.ci_upper,
+    breaches.judged_value,
     breaches.warn_at,
     breaches.error_at,
     breaches.min_labeled_count,

@@ -101,5 +101,5 @@ select
         as label_before_prediction_count,
     mean_log_loss_7d,
     mean_log_loss_28d,
-    is_mature = 1 as is_mature
+    is_mature
 from means

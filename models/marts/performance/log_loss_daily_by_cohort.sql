@@ -34,7 +34,7 @@ select
     ) | indent(4) }} as log_loss_ci_upper,
     cohorts.clipped_count between 1 and 9 as ci_is_fragile,
     cohorts.mean_log_loss - overall.mean_log_loss as loss_vs_overall,
-    cohorts.is_mature = 1 as is_mature
+    cohorts.is_mature
 from days as cohorts
 inner join days as overall
     on

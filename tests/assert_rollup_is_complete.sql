@@ -1,0 +1,75 @@
+{#
+    What: warns while a source holds another number of rows than the roll-up has read,
+    per model and load date.
+    When it matters: rows came in behind the lookback without a `loaded_at`, or rows
+    were deleted since they were processed; the marts do not know.
+    How to resolve: restate from the earliest date returned, with
+    `dbt build --select int_log_loss__rollup+ --vars '{log_loss_reprocess_from: DATE}'`.
+    The last processed date is left out: rows may have arrived since the run.
+#}
+{{ config(severity='warn') }}
+
+with
+
+clock as (
+
+    select max(recorded_date) as last_date
+    from {{ ref('int_log_loss__rollup') }}
+    where grain <> 'marker'
+
+),
+
+source_rows as (
+
+    select
+        'predictions' as source,
+        model_name,
+        recorded_date,
+        count(*) as source_row_count
+    from {{ ref('stg_log_loss__predictions') }}
+    group by model_name, recorded_date
+
+    union all
+
+    select
+        'labels' as source,
+        model_name,
+        recorded_date,
+        count(*) as source_row_count
+    from {{ ref('stg_log_loss__labels') }}
+    group by model_name, recorded_date
+
+),
+
+processed_rows as (
+
+    select
+        model_name,
+        recorded_date,
+        entry_count as processed_row_count,
+        case when entry_type = 'label_row' then 'labels' else 'predictions' end
+            as source
+    from {{ ref('int_log_loss__rollup') }}
+    where grain = 'input'
+
+)
+
+select
+    source_rows.source_row_count,
+    processed_rows.processed_row_count,
+    coalesce(source_rows.source, processed_rows.source) as source,
+    coalesce(source_rows.model_name, processed_rows.model_name) as model_name,
+    coalesce(source_rows.recorded_date, processed_rows.recorded_date)
+        as recorded_date
+from source_rows
+full outer join processed_rows
+    on
+        source_rows.source = processed_rows.source
+        and source_rows.model_name = processed_rows.model_name
+        and source_rows.recorded_date = processed_rows.recorded_date
+cross join clock
+where
+    coalesce(source_rows.source_row_count, 0)
+    <> coalesce(processed_rows.processed_row_count, 0)
+    and coalesce(source_rows.recorded_date, processed_rows.recorded_date)
+    < clock.last_date
