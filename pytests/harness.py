@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pandas as pd
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 PROJECT = Path(__file__).parent / "project"
+REPOSITORY = Path(__file__).parent.parent
 
 PREDICTION_COLUMNS = {
     "request_id": "varchar",
@@ -71,7 +73,7 @@ class UserProject:
         self, table: str, rows: pd.DataFrame, columns: dict[str, str], append=False
     ) -> None:
         """Put rows into raw.`table` with the given SQL types."""
-        types = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
+        types = ", ".join(f'"{name}" {type_}' for name, type_ in columns.items())
         casts = ", ".join(f'cast("{name}" as {type_})' for name, type_ in columns.items())
         with duckdb.connect(str(self.path)) as connection:
             connection.execute("create schema if not exists raw")
@@ -119,3 +121,39 @@ def messages(result: dbtRunnerResult) -> list[str]:
         if node.message and str(node.status) not in ("success", "pass"):
             texts.append(f"{node.node.name}: {node.status}: {node.message}")
     return texts
+
+
+def outcomes_of(result: dbtRunnerResult) -> dict[str, str]:
+    """How each node of a command ended."""
+    return {node.node.name: str(node.status) for node in result.result.results}
+
+
+def failing_rows(
+    project: UserProject, result: dbtRunnerResult, test: str
+) -> pd.DataFrame:
+    """What a data test returned."""
+    nodes = [node.node for node in result.result.results if node.node.name == test]
+    return project.query(nodes[0].compiled_code)
+
+
+def scratch_project(
+    directory: Path, files: dict[str, str], variables: dict | None = None
+) -> UserProject:
+    """The user's project with further files, installed in a directory of its own."""
+    copy = directory / "project"
+    unwanted = shutil.ignore_patterns("dbt_packages", "logs")
+    shutil.copytree(PROJECT, copy, ignore=unwanted)
+    (copy / "packages.yml").write_text(f"packages:\n  - local: {REPOSITORY}\n")
+    for name, text in files.items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_text(text)
+    result = dbtRunner().invoke(
+        ["--quiet", "deps", "--project-dir", str(copy), "--profiles-dir", str(copy)]
+    )
+    assert result.success, result.exception
+    return UserProject(
+        directory / "warehouse.duckdb",
+        directory / "target",
+        variables or {},
+        project=copy,
+    )

@@ -58,7 +58,7 @@ TRIPLES = (
     *((None, 0.5, 0.5), (0.5, 0.5, None), (NAN, 0.5, 0.5), (0.0, -INFINITY, 1.0)),
 )
 COHORT_VALUES = ("x", "x", "y", "all", "(unknown)", "", "it's", None)
-WEIGHTS = (1.0, 2.5, 0.1, 0.0, 1e-9, 1e6, None, -1.0, NAN, INFINITY)
+WEIGHTS = (1.0, 2.5, 0.1, 0.0, 1e-9, 1e-300, 1e6, 1e101, None, -1.0, NAN, INFINITY)
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,11 @@ class Model:
     @property
     def declaration(self) -> dict:
         return {"name": self.name, "classes": list(self.classes)}
+
+    @property
+    def truths(self) -> tuple[str, ...]:
+        """Its classes as declared."""
+        return tuple(str(entry["label"]) for entry in self.classes) or ("0", "1")
 
 
 UNKNOWN_LABELS = (None, None, "", "maybe", "2", "1.0.0", "10", "-1")
@@ -247,6 +252,10 @@ def moments(random: Random, days: int) -> tuple[datetime | None, datetime | None
         (happened, FAR_FUTURE),
         (FAR_FUTURE, None),
         (FAR_FUTURE, loaded),
+        # one day before it happened is still believed
+        (happened, happened - timedelta(days=1)),
+        (happened, happened - timedelta(days=1, microseconds=1)),
+        (happened, happened - timedelta(days=3)),
     ]
     return random.choice(odd) if one_in(12, random) else (happened, loaded)
 
@@ -283,12 +292,29 @@ def labels_of(model: Model, request_id: str | None, random: Random) -> list[Row]
     for _ in range(random.choice([0, 1, 1, 2, 3, 4])):
         label = random.choice(model.labels)
         rows.append(label_row(model, request_id, label, *moments(random, days=8)))
+    if one_in(3, random):
+        rows += labels_of_one_day(model, request_id, random)
     if rows and one_in(4, random):
         rows.append(dict(rows[0]))
     if rows and one_in(4, random):
         rows.append({**rows[-1], "loaded_at": moments(random, days=8)[1]})
     if rows and one_in(4, random):
         rows.append({**rows[0], "label": random.choice(model.labels)})
+    return rows
+
+
+def labels_of_one_day(
+    model: Model, request_id: str | None, random: Random
+) -> list[Row]:
+    """Events that come and go within a day, most of them loaded in their own order."""
+    day = FIRST_DAY + timedelta(random.randrange(8))
+    hours = sorted(random.sample(range(24), random.choice([2, 2, 3, 4])))
+    rows = []
+    for hour in hours:
+        happened = day + timedelta(hours=hour)
+        loaded = day + timedelta(hours=random.choice([hour, hour, hour, 23]))
+        label = random.choice((None, *model.truths))
+        rows.append(label_row(model, request_id, label, happened, loaded))
     return rows
 
 
@@ -331,9 +357,7 @@ def blocks(draw: DrawFn, model: Model) -> Case:
     revised = draw(st.sampled_from([0, 1, 4]))
     is_certain = draw(st.booleans())
     predicted_at = FIRST_DAY + timedelta(days=1, hours=9)
-    spellings = ("0", "1")
-    if model.classes:
-        spellings = tuple(str(entry["label"]) for entry in model.classes[:2])
+    spellings = model.truths[:2]
     predictions, labels = [], []
     for number in range(size):
         request_id = f"block-{number}"

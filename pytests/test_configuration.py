@@ -20,7 +20,13 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
 import harness
-from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject, messages
+from harness import (
+    LABEL_COLUMNS,
+    PREDICTION_COLUMNS,
+    UserProject,
+    messages,
+    scratch_project,
+)
 
 INPUTS = {"predictions", "labels"}
 PREDICTIONS = PREDICTION_COLUMNS | {"region": "varchar", "amount": "double"}
@@ -470,7 +476,7 @@ def test_loosely_written_settings_are_understood(built: UserProject) -> None:
     ]
     scored = built.mart("log_loss_scored_predictions")
     assert scored["weight"].tolist() == [2.0]
-    assert scored["Region"].tolist() == ["north"]
+    assert scored["region"].tolist() == ["north"]
     rollup = built.query(
         "select max(fingerprint) as fingerprint from main.int_log_loss__rollup"
     )
@@ -522,3 +528,25 @@ def test_a_setting_that_changed_since_the_stored_rows(copied: UserProject) -> No
     assert "log_loss_epsilon=1e-06" in message["received"]
     copied.full_refresh()
     assert copied.mart("log_loss_daily")["labeled_count"].tolist() == [1]
+
+
+@pytest.mark.parametrize("table", ["predictions", "labels"])
+def test_an_input_that_changed_since_the_stored_rows(
+    tmp_path: Path, table: str
+) -> None:
+    """The same columns, but what is stored was read from other rows."""
+    project = scratch_project(
+        tmp_path, {f"models/other_{table}.sql": f"select * from raw.{table}"}
+    )
+    load_inputs(project)
+    project.run("--select", "+int_log_loss__rollup", f"other_{table}")
+    same = configured(project, **{table: f"user_project.{table}"})
+    same.run("--select", "int_log_loss__rollup")
+    other = configured(project, **{table: f"user_project.other_{table}"})
+    before = project.mart_rows("int_log_loss__rollup")
+    message = assert_stops(other, table, "another value than the stored roll-up", "")
+    command = "`dbt build --full-refresh --select package:log_loss`"
+    assert command in message["fix"]
+    assert other.mart_rows("int_log_loss__rollup") == before
+    other.full_refresh()
+    other.run("--select", "int_log_loss__rollup")

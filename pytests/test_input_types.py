@@ -7,7 +7,6 @@ used here holds exactly.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dbt.cli.main import dbtRunner
 from sklearn import metrics
 
 from harness import (
@@ -24,9 +22,9 @@ from harness import (
     PROJECT,
     UserProject,
     messages,
+    scratch_project,
 )
 
-REPOSITORY = Path(__file__).parent.parent
 EPSILON = 1e-15
 
 # undeclared `plain`, and `delay` with a class that is a word
@@ -295,21 +293,10 @@ def test_labels_that_are_no_class_are_rejected(project: UserProject) -> None:
 
 
 def changed_project(directory: Path, name: str, old: str, new: str) -> UserProject:
-    """The user's project with one file changed, installed in a directory of its own."""
-    copy = directory / "project"
-    unwanted = shutil.ignore_patterns("dbt_packages", "logs")
-    shutil.copytree(PROJECT, copy, ignore=unwanted)
+    """The user's project with one file changed."""
     text = (PROJECT / name).read_text()
     assert old in text
-    (copy / name).write_text(text.replace(old, new))
-    (copy / "packages.yml").write_text(f"packages:\n  - local: {REPOSITORY}\n")
-    result = dbtRunner().invoke(
-        ["--quiet", "deps", "--project-dir", str(copy), "--profiles-dir", str(copy)]
-    )
-    assert result.success, result.exception
-    return UserProject(
-        directory / "types.duckdb", directory / "target", VARIABLES, project=copy
-    )
+    return scratch_project(directory, {name: text.replace(old, new)}, VARIABLES)
 
 
 @pytest.fixture
@@ -336,17 +323,55 @@ def test_timestamps_with_a_time_zone_are_dated_in_utc(in_new_york: UserProject) 
     assert_expected(in_new_york, PLAIN)
 
 
-@pytest.mark.xfail(strict=True, reason="its columns are not looked up")
-def test_an_ephemeral_input_is_refused_or_read_in_full(tmp_path: Path) -> None:
-    """It has no relation to look columns up in; its `loaded_at` must not get lost."""
+@pytest.mark.parametrize("table", ["predictions", "labels"])
+def test_an_ephemeral_input_is_refused(tmp_path: Path, table: str) -> None:
+    """It has no relation to look columns up in: its `loaded_at` would go unseen."""
     ephemeral = "{{ config(materialized='ephemeral') }} select"
-    project = changed_project(tmp_path, "models/predictions.sql", "select", ephemeral)
-    late = PLAIN.predictions.assign(loaded_at="2024-02-01")
-    project.load("predictions", late, PREDICTION_COLUMNS | {"loaded_at": "timestamp"})
+    project = changed_project(tmp_path, f"models/{table}.sql", "select", ephemeral)
+    load(project, PLAIN.changed({}), {})
+    result = project.invoke("run", "--select", f"+stg_log_loss__{table}")
+    assert not result.success
+    (message,) = messages(result)
+    assert f"the variable `log_loss_{table}` is not usable" in message
+    assert f"user_project.{table}, an ephemeral model" in message
+    assert "Fix: materialize that model as a view or a table." in message
+
+
+# a cohort, a weight and a class, as the settings spell them
+KEYWORDS = ("order", "group", "select")
+
+
+@pytest.mark.parametrize("spelling", [str.lower, str.capitalize, str.upper])
+def test_columns_may_be_named_like_keywords(
+    tmp_path: Path, spelling: Callable[[str], str]
+) -> None:
+    cohort, weight, positive = map(spelling, KEYWORDS)
+    table = PLAIN.predictions.rename(columns={"probability": positive})
+    table[cohort] = np.where(np.arange(len(table)) % 3 == 0, "first", "second")
+    table[weight] = np.arange(len(table)) % 4 + 0.5
+    columns = {**PREDICTION_COLUMNS, cohort: "varchar", weight: "double"}
+    columns[positive] = columns.pop("probability")
+    classes = [{"label": "0"}, {"label": "1", "column": "select"}]
+    project = UserProject(
+        tmp_path / "types.duckdb",
+        tmp_path / "target",
+        {
+            "log_loss_models": [{"name": "plain", "classes": classes}],
+            "log_loss_cohorts": ["order"],
+            "log_loss_weight": "group",
+        },
+    )
+    project.load("predictions", table, columns)
     project.load("labels", PLAIN.labels, LABEL_COLUMNS)
-    result = project.invoke("run", "--select", "+stg_log_loss__predictions")
-    if result.success:
-        staged = project.mart("stg_log_loss__predictions")
-        assert set(staged["recorded_date"]) == {pd.Timestamp("2024-02-01")}
-    else:
-        assert "log_loss_predictions" in "\n".join(messages(result))
+    project.run()
+
+    assert_expected(project, PLAIN)
+    by_cohort = project.mart("log_loss_daily_by_cohort")
+    assert set(by_cohort["cohort_name"]) == {"order"}
+    counts = by_cohort.groupby("cohort_value")["prediction_count"].sum()
+    assert counts.to_dict() == {"first": 10, "second": 20}
+    scored = project.mart("log_loss_scored_predictions").set_index("request_id")
+    given = table.set_index("request_id").loc[scored.index]
+    assert scored[cohort].tolist() == given[cohort].tolist()
+    assert scored["weight"].tolist() == given[weight].tolist()
+    assert scored["score"].tolist() == given[positive].tolist()

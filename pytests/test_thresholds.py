@@ -18,13 +18,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.cli.main import dbtRunnerResult
 from sklearn import metrics
 
-from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, PROJECT, UserProject, messages
+from harness import (
+    LABEL_COLUMNS,
+    PREDICTION_COLUMNS,
+    UserProject,
+    failing_rows,
+    messages,
+    outcomes_of,
+    scratch_project,
+)
 
-REPOSITORY = Path(__file__).parent.parent
-PREDICTIONS = PREDICTION_COLUMNS | {"region": "varchar"}
+PREDICTIONS = PREDICTION_COLUMNS | {"region": "varchar", "loaded_at": "timestamp"}
+LABELS = LABEL_COLUMNS | {"loaded_at": "timestamp"}
 THRESHOLDS = {
     "rule": "varchar",
     "model_name": "varchar",
@@ -84,26 +92,46 @@ class Data:
         for ago in days_ago:
             for number, (probability, label) in enumerate(outcomes):
                 id_ = f"{model}-{region}-{ago}-{number}"
-                self.predictions.append(
-                    {
-                        "request_id": id_,
-                        "model_name": model,
-                        "model_version": "1",
-                        "predicted_at": day(ago),
-                        "probability": probability,
-                        "region": region,
-                    }
-                )
+                self.request(model, id_, day(ago), probability, region=region)
                 if label is not None:
-                    self.label(model, id_, label, ago - delay)
+                    self.label(model, id_, label, day(ago - delay))
 
-    def label(self, model: str, id_: str, label: str | None, days_ago: int) -> None:
+    def request(
+        self,
+        model: str,
+        id_: str,
+        predicted_at: date | None,
+        probability: float,
+        loaded_at: date | None = None,
+        region: str = "north",
+    ) -> None:
+        self.predictions.append(
+            {
+                "request_id": id_,
+                "model_name": model,
+                "model_version": "1",
+                "predicted_at": predicted_at,
+                "probability": probability,
+                "region": region,
+                "loaded_at": loaded_at,
+            }
+        )
+
+    def label(
+        self,
+        model: str,
+        id_: str,
+        label: str | None,
+        labeled_at: date | None,
+        loaded_at: date | None = None,
+    ) -> None:
         self.labels.append(
             {
                 "request_id": id_,
                 "model_name": model,
                 "label": label,
-                "labeled_at": day(days_ago),
+                "labeled_at": labeled_at,
+                "loaded_at": loaded_at,
             }
         )
 
@@ -146,7 +174,7 @@ class Data:
     def load(self, project: UserProject) -> None:
         for name, rows, columns in [
             ("predictions", self.predictions, PREDICTIONS),
-            ("labels", self.labels, LABEL_COLUMNS),
+            ("labels", self.labels, LABELS),
             ("thresholds", self.thresholds, THRESHOLDS),
             ("suppressions", self.suppressions, SUPPRESSIONS),
         ]:
@@ -155,6 +183,13 @@ class Data:
 
 # Losses with a wide interval: the mean is above 0.3, its lower bound is not.
 UNCERTAIN = [(0.1, "0")] * 3 + [(0.9, "1")] * 2 + [(0.1, "1")]
+# Five or six positives among 300 labels: too few for an interval of the mean
+RARE_POSITIVES = {
+    # each negative costs about 13.8
+    "sure_and_wrong": [(0.999999, "0")] * 295 + [(0.999999, "1")] * 5,
+    "wavering_and_wrong": [(0.999999, "0"), (0.9, "0")] * 147 + [(0.5, "1")] * 6,
+    "rare_and_right": [(0.02, "0"), (0.2, "0")] * 147 + [(0.1, "1")] * 6,
+}
 # 0.9 for what happened, except that one in ten was held impossible
 CLIPPED = [(0.1, "0")] * 5 + [(0.9, "1")] * 4 + [(0.0, "1")]
 
@@ -173,6 +208,7 @@ def situations() -> Data:
         ("only_warns", 0.5, None),
         ("only_errs", None, 0.5),
         ("frozen", 0.5, 0.6),
+        ("sealed", 0.5, 0.6),
         ("freezing", 0.6, 0.9),
         ("thawed", 0.5, 0.6),
         ("not_yet_frozen", 0.5, 0.6),
@@ -182,6 +218,7 @@ def situations() -> Data:
     # any overlap with the window counts, and only an overlap: it is days 6 to 12 ago
     data.suppress("frozen", "2024-01-01", None)
     data.suppress("freezing", f"{day(6)} 23:00", f"{day(6)} 23:30")
+    data.suppress("sealed", "2024-01-01", "9999-12-31")
     data.suppress("thawed", "2024-01-01", f"{day(13)} 23:59")
     data.suppress("not_yet_frozen", f"{day(5)} 00:00", None)
     data.suppress("calm", "2024-01-01", None)
@@ -195,6 +232,14 @@ def situations() -> Data:
 
     data.predict("uncertain", RECENT, UNCERTAIN)
     data.limit("mean_log_loss", "uncertain", 0.3, 0.4)
+
+    for model, outcomes in RARE_POSITIVES.items():
+        data.predict(model, [6], outcomes)
+        data.limit("mean_log_loss", model, None, 1.0)
+    # judged by the common class, which also needs 30 labels
+    for model, negatives in [("one_too_few", 29), ("just_enough", 30)]:
+        data.predict(model, [6], [(0.999999, "0")] * negatives + [(0.5, "1")])
+        data.limit("mean_log_loss", model, None, 1.0)
 
     # too few: for an interval, for the rule, of one class
     data.predict("tiny", RECENT, [(0.5, "0"), (0.5, "1")])
@@ -267,7 +312,7 @@ def situations() -> Data:
     ]:
         data.predict(model, RECENT, [(0.2, "0"), (0.2, "1")] * 5)
         for ago in changed_days:
-            data.label(model, f"{model}-north-{ago}-0", "1", 2)
+            data.label(model, f"{model}-north-{ago}-0", "1", day(2))
         data.limit("correction_rate", model, 0.4, 0.9)
 
     # turned away within the last seven days, and before
@@ -276,8 +321,56 @@ def situations() -> Data:
         data.predict(model, [7], [(7.0, None)] * 100)
         data.limit("rejected_share", model, 0.05, 0.1)
 
+    # turned away and loaded long ago, today, or nobody knows when
+    for model, happened_at, loaded_at in REJECTED.values():
+        data.predict(model, [5], [(0.5, "0")] * 10)
+        data.predict(model, [28], [(0.5, "0")] * 10)
+        for number in range(2):
+            data.request(model, f"bad-{number}", happened_at, 7.0, loaded_at)
+        for number in range(3):
+            data.label(model, f"bad-{number}", "maybe", happened_at, loaded_at)
+        data.limit("rejected_share", model, None, 0.1)
+        data.limit("rejected_label_share", model, None, 0.1)
+
+    # names that the data has, and names that it has not
+    data.predict("spelled", RECENT)
+    for rule, model, scope in FAMILIAR_NAMES + UNFAMILIAR_NAMES:
+        data.limit(rule, model, 5, 6, **scope)
+
     data.limit("non_finite_count", "*", None, 0)
     return data
+
+
+# model, when the rows that are rejected happened and were loaded
+REJECTED = {
+    "undated": ("undated", None, None),
+    "loaded in the future": ("from_the_future", day(1), date(2222, 1, 1)),
+    "happened in the future": ("in_the_future", date(2222, 1, 1), None),
+    "old, loaded today": ("old_but_loaded_today", day(60), day(0)),
+    "on the first day of the window": ("just_counted", None, day(6)),
+    "on the day before the window": ("just_too_old", None, day(7)),
+    "three weeks ago": ("long_ago", None, day(21)),
+    "recent, loaded three weeks ago": ("before_it_happened", day(1), day(21)),
+}
+NOT_COUNTED = ("just_too_old", "long_ago", "before_it_happened")
+
+FAMILIAR_NAMES = [
+    ("mean_log_loss", "spelled", {}),
+    ("mean_log_loss", "spelled", {"cohort": ("all", "all"), "label": "all"}),
+    ("cohort_log_loss", "spelled", {"cohort": ("region", "north")}),
+    ("class_log_loss", "spelled", {"label": "1"}),
+    ("class_log_loss", "*", {"label": "1"}),
+]
+UNFAMILIAR_NAMES = [
+    ("mean_log_loss", "speled", {}),
+    ("cohort_log_loss", "spelled", {"cohort": ("regoin", "*")}),
+    ("cohort_log_loss", "spelled", {"cohort": ("region", "nroth")}),
+    # a region, but of another model
+    ("cohort_log_loss", "spelled", {"cohort": ("region", "south")}),
+    ("cohort_log_loss", "*", {"cohort": ("regoin", "*")}),
+    ("class_log_loss", "spelled", {"label": "yes"}),
+    ("class_log_loss", "*", {"label": "yes"}),
+]
 
 
 def clipped_share() -> float:
@@ -287,25 +380,7 @@ def clipped_share() -> float:
 
 
 # ---------------------------------------------------------------------------------
-# a project of its own
-
-
-def scratch_project(directory: Path, files: dict[str, str]) -> UserProject:
-    """The user's project with further files, installed in a directory of its own."""
-    copy = directory / "project"
-    unwanted = shutil.ignore_patterns("dbt_packages", "logs")
-    shutil.copytree(PROJECT, copy, ignore=unwanted)
-    (copy / "packages.yml").write_text(f"packages:\n  - local: {REPOSITORY}\n")
-    for name, text in files.items():
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        (copy / name).write_text(text)
-    result = dbtRunner().invoke(
-        ["--quiet", "deps", "--project-dir", str(copy), "--profiles-dir", str(copy)]
-    )
-    assert result.success, result.exception
-    return UserProject(
-        directory / "warehouse.duckdb", directory / "target", project=copy
-    )
+# what dbt made of it
 
 
 @dataclass(frozen=True)
@@ -317,10 +392,7 @@ class Judged:
 
     @property
     def outcomes(self) -> dict[str, str]:
-        return {
-            result.node.name: str(result.status)
-            for result in self.result.result.results
-        }
+        return outcomes_of(self.result)
 
     @property
     def statuses(self) -> pd.DataFrame:
@@ -336,13 +408,7 @@ class Judged:
         return found.iloc[0]
 
     def failing_rows(self, test: str) -> pd.DataFrame:
-        """What a data test returned."""
-        nodes = [
-            result.node
-            for result in self.result.result.results
-            if result.node.name == test
-        ]
-        return self.project.query(nodes[0].compiled_code)
+        return failing_rows(self.project, self.result, test)
 
 
 @pytest.fixture(scope="module")
@@ -379,7 +445,13 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
         ("tiny", "insufficient_data"),
         ("small", "insufficient_data"),
         ("large_enough", "error"),
-        ("one_sided", "insufficient_data"),
+        # the positives may never come: what is known of the negatives is judged
+        ("one_sided", "error"),
+        ("sure_and_wrong", "error"),
+        ("wavering_and_wrong", "error"),
+        ("rare_and_right", "ok"),
+        ("one_too_few", "insufficient_data"),
+        ("just_enough", "error"),
         ("thin", "insufficient_data"),
         ("thick_enough", "error"),
         ("young", "immature"),
@@ -393,6 +465,8 @@ def test_mean_loss_is_judged(judged: Judged, model: str, status: str) -> None:
     ("model", "status"),
     [
         ("frozen", "suppressed"),
+        # an end in the year 9999 is no end
+        ("sealed", "suppressed"),
         ("freezing", "suppressed"),
         ("thawed", "error"),
         ("not_yet_frozen", "error"),
@@ -424,6 +498,27 @@ def test_the_row_shows_what_the_verdict_rests_on(judged: Judged) -> None:
     assert row["label_coverage"] == 1
     assert row["window_start_date"].date() == day(12)
     assert row["window_end_date"].date() == day(6)
+
+
+@pytest.mark.parametrize("model", RARE_POSITIVES)
+def test_a_rare_class_does_not_keep_the_common_one_from_judgement(
+    judged: Judged, model: str
+) -> None:
+    """The rare class can only add to the mean, by an amount that is not known."""
+    row = judged.row("mean_log_loss", model)
+    outcomes = RARE_POSITIVES[model]
+    labels = [int(label) for _, label in outcomes]
+    positive = np.array([probability for probability, _ in outcomes])
+    assert row["value"] == pytest.approx(metrics.log_loss(labels, positive), rel=1e-12)
+    assert math.isnan(row["ci_lower"]) and math.isnan(row["ci_upper"])
+
+    negatives = -np.log1p(-positive[np.array(labels) == 0])
+    mean = negatives.mean()
+    error = negatives.std(ddof=1) / math.sqrt(len(negatives))
+    lower = mean * math.exp(-1.959963984540054 * error / mean)
+    expected = lower * len(negatives) / len(labels)
+    # where all losses are equal, their deviation is the rounding of a sum of squares
+    assert row["judged_value"] == pytest.approx(expected, rel=1e-7)
 
 
 def test_value_and_limits_of_a_row_with_both(judged: Judged) -> None:
@@ -545,6 +640,23 @@ def test_the_rejected_share_is_judged_at_once(
 
 
 @pytest.mark.parametrize(
+    "model", [model for model, _, _ in REJECTED.values()], ids=REJECTED
+)
+def test_rejected_rows_count_by_the_date_they_were_loaded(
+    judged: Judged, model: str
+) -> None:
+    """In the last seven days; what no clock can date may have come today."""
+    predictions = judged.row("rejected_share", model)
+    labels = judged.row("rejected_label_share", model)
+    for row, rejected in [(predictions, 2), (labels, 3)]:
+        if model in NOT_COUNTED:
+            rejected = 0
+        assert row["value"] == pytest.approx(rejected / (10 + rejected), rel=1e-12)
+        assert row["sample_count"] == 10 + rejected
+        assert row["status"] == ("error" if rejected else "ok")
+
+
+@pytest.mark.parametrize(
     ("model", "status"), [("within_clipping", "ok"), ("beyond_clipping", "error")]
 )
 def test_the_share_of_clipped_loss_is_judged(
@@ -586,7 +698,21 @@ def test_a_failing_threshold_stops_no_other_node(judged: Judged) -> None:
     assert unhappy == {
         "assert_no_threshold_errors": "fail",
         "assert_no_threshold_warnings": "warn",
+        "assert_limits_match_something": "warn",
     }
+
+
+def test_limits_for_names_that_the_data_never_had_are_warned_of(
+    judged: Judged,
+) -> None:
+    """A misspelt limit can never be breached. It is no reason to stop a build."""
+    assert judged.outcomes["assert_limits_match_something"] == "warn"
+    found = judged.failing_rows("assert_limits_match_something")
+    expected = [
+        (model, *scope.get("cohort", ("*", "*")), scope.get("label", "*"))
+        for _, model, scope in UNFAMILIAR_NAMES
+    ]
+    assert sorted(found.itertuples(index=False, name=None)) == sorted(expected)
 
 
 def test_a_suppression_without_a_model_hides_every_breach(
@@ -666,8 +792,29 @@ MODELS = {
         "('mean_log_loss', 'other', '*', '*', '*', null, 0.5, 0, 0)",
         "('cohort_log_loss', '*', 'region', 'north', '*', 0.5, null, 0, 0)",
         "('label_coverage', '*', '*', '*', '*', 0.8, 0.7, 0, 0)",
+        # `all` is what a rule without cohorts or labels has
+        "('mean_log_loss', 'third', 'all', 'all', 'all', 0.5, 0.6, 0, 0)",
+        "('class_log_loss', '*', 'all', 'all', '1', 0.5, 0.6, 0, 0.5)",
+        "('label_coverage', '*', 'region', 'north', 'all', 0.8, 0.7, 0, 0)",
+        "('clipped_loss_share', '*', '*', '*', '*', 0.5, 0.6, 0, 0.5)",
+        "('correction_rate', '*', '*', '*', '*', 0.5, 0.6, 0, 0.5)",
     ),
 }
+
+
+def rules(names: str, cohort: str, label: str, min_coverage: float) -> list[str]:
+    """A row of each rule, its limits the right way round."""
+    limits = {"label_coverage": "0.6, 0.5"}
+    return [
+        f"('{name}', 'card', {cohort}, '{label}', {limits.get(name, '0.5, 0.6')},"
+        f" 0, {min_coverage})"
+        for name in names.split()
+    ]
+
+
+WITHOUT_COHORTS = "mean_log_loss class_log_loss clipped_loss_share correction_rate"
+WITHOUT_LABELS = "mean_log_loss cohort_log_loss clipped_loss_share correction_rate"
+NOT_FROM_LABELS = "rejected_share rejected_label_share non_finite_count"
 
 # name of the rules model that has it, the row, what is said of it
 CONTRADICTIONS = {
@@ -700,6 +847,19 @@ CONTRADICTIONS = {
     "cohort_without_name": (
         ["('cohort_log_loss', '*', '*', 'north', '*', 0.5, 0.6, 0, 0)"],
         "without cohort_name",
+    ),
+    "cohort_of_a_rule_without": (
+        rules(f"{WITHOUT_COHORTS} {NOT_FROM_LABELS}", "'region', 'north'", "*", 0)
+        + rules("mean_log_loss", "'region', '*'", "*", 0),
+        "a cohort is given, and the rule has none",
+    ),
+    "label_of_a_rule_without": (
+        rules(f"{WITHOUT_LABELS} label_coverage {NOT_FROM_LABELS}", "'*', '*'", "1", 0),
+        "a label is given, and the rule has none",
+    ),
+    "coverage_of_a_rule_without": (
+        rules(f"label_coverage {NOT_FROM_LABELS}", "'*', '*'", "*", 0.5),
+        "min_coverage is given, and the rule does not rest on labels",
     ),
 }  # fmt: skip
 

@@ -22,7 +22,8 @@ WEEKS = """
             sum(mean_brier * labeled_count)
             / sum(case when mean_brier is not null then labeled_count end),
             3
-        ) as brier
+        ) as brier,
+        case when bool_and(is_mature) then '' else 'too young to judge' end as note
     from main.log_loss_daily
     where prediction_count > 0
     group by all

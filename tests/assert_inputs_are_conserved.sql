@@ -28,14 +28,26 @@ counted as (
         grain in ('input', 'label_event')
         or (grain = 'overall' and entry_type in ('prediction', 'rejection'))
 
+),
+
+totals as (
+
+    select
+        source,
+        model_name,
+        loaded_on,
+        sum(row_count) as total_row_count,
+        sum(entry_count) as total_entry_count
+    from counted
+    group by source, model_name, loaded_on
+
 )
 
 select
     source,
     model_name,
     loaded_on,
-    sum(row_count) as row_count,
-    sum(entry_count) as entry_count
-from counted
-group by source, model_name, loaded_on
-having sum(row_count) <> sum(entry_count)
+    total_row_count,
+    total_entry_count
+from totals
+where total_row_count <> total_entry_count

@@ -1,6 +1,6 @@
 {#
     What: as of every date, a day has no more labels than accepted predictions and no
-    fewer than none, and no label has a negative count.
+    fewer than none; today no label has a negative count.
     When it matters: never, unless rows were changed in place in a source; the ledger
     then posted something that it can no longer take back.
     How to resolve: rebuild with
@@ -15,3 +15,16 @@ select
     labeled_count_as_of
 from {{ ref('int_log_loss__corrections') }}
 where labeled_count_as_of < 0 or labeled_count_as_of > prediction_count_as_of
+
+union all
+
+select
+    label_sums.metric_date,
+    clock.as_of_date,
+    label_sums.model_name,
+    label_sums.model_version,
+    cast(null as {{ dbt.type_bigint() }}) as prediction_count_as_of,
+    label_sums.labeled_count as labeled_count_as_of
+from {{ ref('int_log_loss__label_sums') }} as label_sums
+cross join {{ ref('int_log_loss__clock') }} as clock
+where label_sums.labeled_count < 0

@@ -47,6 +47,7 @@ labels as (
 thresholds as (
 
     select
+        rule,
         model_name,
         cohort_name,
         cohort_value,
@@ -58,6 +59,7 @@ thresholds as (
 matches as (
 
     select distinct
+        thresholds.rule,
         thresholds.model_name,
         thresholds.cohort_name,
         thresholds.cohort_value,
@@ -65,17 +67,20 @@ matches as (
     from thresholds
     inner join scopes
         on
-            thresholds.model_name in (scopes.model_name, '*')
+            (thresholds.rule <> 'cohort_log_loss' or scopes.cohort_name <> 'all')
+            and thresholds.model_name in (scopes.model_name, '*')
             and thresholds.cohort_name in (scopes.cohort_name, '*')
             and thresholds.cohort_value in (scopes.cohort_value, '*')
     inner join labels
         on
             scopes.model_name = labels.model_name
+            and (thresholds.rule <> 'class_log_loss' or labels.label <> 'all')
             and thresholds.label in (labels.label, '*')
 
 )
 
-select distinct
+select
+    thresholds.rule,
     thresholds.model_name,
     thresholds.cohort_name,
     thresholds.cohort_value,
@@ -83,7 +88,8 @@ select distinct
 from thresholds
 left join matches
     on
-        thresholds.model_name = matches.model_name
+        thresholds.rule = matches.rule
+        and thresholds.model_name = matches.model_name
         and thresholds.cohort_name = matches.cohort_name
         and thresholds.cohort_value = matches.cohort_value
         and thresholds.label = matches.label

@@ -15,6 +15,14 @@
     {{- return('insert_overwrite') -}}
 {% endmacro %}
 
+{#
+    Dynamic overwriting is off on SQL warehouses, where it then replaces the whole table;
+    `delete+insert` came with dbt-databricks 1.11.
+#}
+{% macro databricks__partition_replacement_strategy() %}
+    {{- return('delete+insert') -}}
+{% endmacro %}
+
 {% macro bigquery__partition_replacement_strategy() %}
     {{- return('insert_overwrite') -}}
 {% endmacro %}

@@ -52,6 +52,10 @@ judged as (
                 rule not in {{ log_loss.rules_with('grain', 'label') }}
                 and label not in ('*', 'all')
             then 'a label is given, and the rule has none'
+            when rule = 'cohort_log_loss' and cohort_name = 'all'
+            then 'the whole is no cohort; mean_log_loss judges it'
+            when rule = 'class_log_loss' and label = 'all'
+            then 'all is no label; mean_log_loss judges the whole'
             when
                 rule in {{ log_loss.rules_with('has_coverage', false) }}
                 and min_coverage > 0

@@ -107,8 +107,8 @@ null as {{ sum.name }}
     {{ return([
         'rollup_layout=2',
         'log_loss_predictions='
-        ~ local_md5(log_loss.input_name('log_loss_predictions'))[:8],
-        'log_loss_labels=' ~ local_md5(log_loss.input_name('log_loss_labels'))[:8],
+        ~ log_loss.input_relation('log_loss_predictions').identifier,
+        'log_loss_labels=' ~ log_loss.input_relation('log_loss_labels').identifier,
         'log_loss_epsilon=' ~ settings.epsilon,
         'log_loss_probability_sum_tolerance=' ~ settings.probability_sum_tolerance,
         'log_loss_models=' ~ local_md5(tojson(settings.models))[:8],

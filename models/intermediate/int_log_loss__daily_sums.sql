@@ -133,8 +133,8 @@ select
     prediction_count > 0
     and (
         age_days >= {{ settings.mature_days }}
-        or labeled_count
-        >= {{ log_loss.double(settings.mature_coverage) }} * prediction_count
+        or {{ log_loss.safe_divide('labeled_count', 'prediction_count') }}
+        >= {{ log_loss.double(settings.mature_coverage) }}
     ) as is_mature,
     as_of_date
 from joined

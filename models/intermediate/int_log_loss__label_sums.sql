@@ -1,6 +1,9 @@
 {%- set settings = log_loss.configuration() -%}
-{%- set sums = log_loss.rollup_sums()
-    | rejectattr('name', 'equalto', 'entry_count') | list -%}
+{#- sums of what is labeled now; how labels came and went is not among them -#}
+{%- set sums = log_loss.rollup_sums() | rejectattr('name', 'in', [
+    'entry_count', 'first_label_count', 'new_label_count', 'revised_label_count',
+    'withdrawn_label_count',
+]) | list -%}
 
 with
 

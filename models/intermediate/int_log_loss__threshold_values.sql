@@ -1,7 +1,15 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
-{%- set window = ['window_start_date', 'window_end_date'] | join(',\n        ') -%}
+{%- set window = 'min(metric_date) as window_start_date,
+        max(metric_date) as window_end_date' -%}
 {%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
+{%- set is_judged -%}
+(
+    dated_input_entries.loaded_on = {{ log_loss.undated() }}
+    or dated_input_entries.loaded_on
+    >= {{ log_loss.add_days('clock.as_of_date', 1 - settings.evaluation_days) }}
+)
+{%- endset -%}
 {%- set sums = [
     'labeled_count', 'loss_sum', 'loss_squared_sum', 'clipped_loss_sum',
 ] -%}
@@ -34,26 +42,37 @@ with
 
 days as (
 
-    select
-        daily.*,
-        evaluation_windows.window_name,
-        evaluation_windows.window_start_date,
-        evaluation_windows.window_end_date
-    from {{ ref('int_log_loss__daily_sums') }} as daily
-    inner join {{ ref('int_log_loss__evaluation_windows') }} as evaluation_windows
-        on
-            daily.model_name = evaluation_windows.model_name
-            and daily.metric_date >= evaluation_windows.window_start_date
-            and daily.metric_date <= evaluation_windows.window_end_date
+    select * from {{ ref('int_log_loss__daily_sums') }}
 
 ),
 
 -- labels ------------------------------------------------------------------------
 
+ranked_mature_days as (
+
+    select
+        *,
+        -- a count and not a row_number: DuckDB 1.5 rewrites a filter on that one into
+        -- a top N, and fails on some of them
+        count(*) over (
+            partition by {{ log_loss.scope_columns() | join(', ') }}
+            order by metric_date desc
+            rows between unbounded preceding and current row
+        ) as day_rank
+    from days
+    where
+        is_mature
+        and age_days >= 0
+        and age_days < {{ settings.mature_days + settings.evaluation_days }}
+
+),
+
+-- Only recent days: an old breach must not fail today's build, and a version that has
+-- gone quiet is not judged at all.
 mature_days as (
 
-    select * from days
-    where window_name = 'mature' and is_mature
+    select * from ranked_mature_days
+    where day_rank <= {{ settings.evaluation_days }}
 
 ),
 
@@ -64,9 +83,7 @@ prediction_sums as (
         {{ window }},
         sum(prediction_count) as prediction_count
     from mature_days
-    group by
-        {{ scope }},
-        {{ window }}
+    group by {{ scope }}
 
 ),
 
@@ -195,8 +212,8 @@ correction_rates as (
     select
         {{ log_loss.scope_columns('mature_days') | join(',\n        ') }},
         'all' as label,
-        mature_days.window_start_date,
-        mature_days.window_end_date,
+        min(mature_days.metric_date) as window_start_date,
+        max(mature_days.metric_date) as window_end_date,
         {{ log_loss.safe_divide('sum(corrected_days.is_corrected)', 'count(*)') }}
             as correction_rate,
         sum(mature_days.labeled_count) as labeled_count,
@@ -210,14 +227,11 @@ correction_rates as (
             and mature_days.model_name = corrected_days.model_name
             and mature_days.model_version = corrected_days.model_version
     where mature_days.cohort_name = 'all'
-    group by
-        {{ log_loss.scope_columns('mature_days') | join(',\n        ') }},
-        mature_days.window_start_date,
-        mature_days.window_end_date
+    group by {{ log_loss.scope_columns('mature_days') | join(', ') }}
 
 ),
 
--- labels by an age ----------------------------------------------------------------
+-- labels by an age: choosing days by their coverage would hide it -------------------
 
 coverages as (
 
@@ -231,10 +245,11 @@ coverages as (
             'sum(labeled_by_maturity_count)', 'sum(prediction_count)'
         ) }} as label_coverage
     from days
-    where window_name = 'aged' and prediction_count > 0
-    group by
-        {{ scope }},
-        {{ window }}
+    where
+        prediction_count > 0
+        and age_days >= {{ settings.mature_days }}
+        and age_days < {{ settings.mature_days + settings.evaluation_days }}
+    group by {{ scope }}
 
 ),
 
@@ -268,8 +283,8 @@ dated_input_entries as (
 
 ),
 
--- A row that no clock can date may have come today, so it always counts. A label event
--- sent twice harms nobody and does not count as rejected.
+-- A row that no clock can date may have come today, so it always counts, unless its
+-- scope has gone quiet. A row sent twice harms nobody and does not count as rejected.
 loaded_rows as (
 
     select
@@ -279,22 +294,24 @@ loaded_rows as (
         {{ log_loss.add_days('clock.as_of_date', 1 - settings.evaluation_days) }}
             as window_start_date,
         clock.as_of_date as window_end_date,
-        sum(dated_input_entries.entry_count) as row_count,
+        max(dated_input_entries.loaded_on) as last_loaded_on,
+        sum(
+            case when {{ is_judged | indent(12) }}
+            then dated_input_entries.entry_count else 0 end
+        ) as row_count,
         sum(
             case
                 when
-                    dated_input_entries.entry_type = 'rejection'
-                    and dated_input_entries.reason <> 'duplicate_label'
+                    {{ is_judged | indent(20) }}
+                    and dated_input_entries.entry_type = 'rejection'
+                    and dated_input_entries.reason
+                    not in ('duplicate_label', 'duplicate_prediction')
                 then dated_input_entries.entry_count
                 else 0
             end
         ) as rejected_count
     from dated_input_entries
     cross join clock
-    where
-        dated_input_entries.loaded_on = {{ log_loss.undated() }}
-        or dated_input_entries.loaded_on
-        >= {{ log_loss.add_days('clock.as_of_date', 1 - settings.evaluation_days) }}
     group by
         dated_input_entries.rule,
         dated_input_entries.model_name,
@@ -314,7 +331,8 @@ rejected_shares as (
         'all' as cohort_name,
         'all' as cohort_value,
         'all' as label,
-        {{ window }},
+        window_start_date,
+        window_end_date,
         row_count,
         cast(null as {{ dbt.type_bigint() }}) as labeled_count,
         {{ null_double }} as label_coverage,
@@ -325,6 +343,9 @@ rejected_shares as (
             else row_count
         end") }} as rejected_share
     from loaded_rows
+    where
+        last_loaded_on >= window_start_date
+        or last_loaded_on = {{ log_loss.undated() }}
 
 ),
 
@@ -338,8 +359,7 @@ broken_sums as (
         'all' as cohort_name,
         'all' as cohort_value,
         'all' as label,
-        min(metric_date) as window_start_date,
-        max(metric_date) as window_end_date,
+        {{ window }},
         sum(case when cohort_name = 'all' then prediction_count else 0 end)
             as prediction_count,
         sum(case when cohort_name = 'all' then labeled_count else 0 end)
@@ -358,7 +378,7 @@ broken_sums as (
                 {% endfor -%}
             ) as {{ log_loss.type_double() }}
         ) as non_finite_count
-    from {{ ref('int_log_loss__daily_sums') }}
+    from days
     group by model_name, model_version
 
 ),
@@ -368,19 +388,18 @@ broken_sums as (
 recent_versions as (
 
     select
-        {{ log_loss.scope_columns('days') | join(',\n        ') }},
-        min(days.metric_date) as window_start_date,
-        max(days.metric_date) as window_end_date,
-        sum(days.labeled_count) as labeled_count,
-        {{ log_loss.safe_divide(
-            'sum(days.labeled_count)', 'sum(days.prediction_count)'
-        ) }} as label_coverage
+        {{ scope }},
+        {{ window }},
+        sum(labeled_count) as labeled_count,
+        {{ log_loss.safe_divide('sum(labeled_count)', 'sum(prediction_count)') }}
+            as label_coverage
     from days
     where
-        days.window_name = 'latest'
-        and days.cohort_name = 'all'
-        and days.prediction_count > 0
-    group by {{ log_loss.scope_columns('days') | join(', ') }}
+        cohort_name = 'all'
+        and prediction_count > 0
+        and age_days >= 0
+        and age_days < {{ settings.evaluation_days }}
+    group by {{ scope }}
 
 ),
 
@@ -417,7 +436,8 @@ measured as (
         {{ measure.rule }} as rule,
         {{ scope }},
         label,
-        {{ window }},
+        window_start_date,
+        window_end_date,
         {{ measure.value }} as value,
         {{ measure.sample }} as sample_count,
         labeled_count,
@@ -471,5 +491,6 @@ select
         when is_estimate then coalesce(ci_lower, commonest_ci_lower)
         else value
     end as judged_value,
+    is_estimate and ci_lower is null as is_lower_bound,
     is_immature
 from measured

@@ -100,6 +100,8 @@ breaches as (
             then 'error'
             when warn_at is not null and not (sign * judged_value <= sign * warn_at)
             then 'warn'
+            -- a bound from below can show a breach, and never that there is none
+            when is_lower_bound then 'insufficient_data'
             else 'ok'
         end as verdict
     from judged

@@ -14,7 +14,7 @@ counted as (
         model_version,
         case when grain = 'label_event' then 'labels' else 'predictions' end as source,
         coalesce(reason, entry_type) as reason,
-        entry_count as row_count
+        entry_count
     from entries
     where entry_type in ('rejection', 'unmatched')
 
@@ -26,9 +26,23 @@ counted as (
         model_version,
         'predictions' as source,
         'label_before_prediction' as reason,
-        label_before_prediction_count as row_count
+        label_before_prediction_count as entry_count
     from entries
     where entry_type in ('new', 'revised', 'withdrawn')
+
+),
+
+summed as (
+
+    select
+        metric_date,
+        model_name,
+        model_version,
+        source,
+        reason,
+        sum(entry_count) as row_count
+    from counted
+    group by metric_date, model_name, model_version, source, reason
 
 )
 
@@ -38,7 +52,6 @@ select
     model_version,
     source,
     reason,
-    cast(sum(row_count) as {{ dbt.type_bigint() }}) as row_count
-from counted
-group by metric_date, model_name, model_version, source, reason
-having sum(row_count) <> 0
+    cast(row_count as {{ dbt.type_bigint() }}) as row_count
+from summed
+where row_count <> 0
