@@ -220,7 +220,7 @@ def test_an_entry_too_many_or_too_few_is_found(
     (row,) = found.to_dict("records")
     assert (row["source"], row["model_name"]) == (source, "card")
     assert str(row["loaded_on"].date()) == loaded_on
-    assert row["entry_count"] == row["row_count"] + change
+    assert row["total_entry_count"] == row["total_row_count"] + change
 
 
 # ---------------------------------------------------------------------------------

@@ -332,6 +332,13 @@ def situations() -> Data:
         data.limit("rejected_share", model, None, 0.1)
         data.limit("rejected_label_share", model, None, 0.1)
 
+    # sent twice
+    data.predict("repeated", [5], [(0.5, "0")] * 10)
+    data.predictions += data.predictions[-5:]
+    data.labels += data.labels[-5:]
+    data.limit("rejected_share", "repeated", None, 0)
+    data.limit("rejected_label_share", "repeated", None, 0)
+
     # names that the data has, and names that it has not
     data.predict("spelled", RECENT)
     for rule, model, scope in FAMILIAR_NAMES + UNFAMILIAR_NAMES:
@@ -449,7 +456,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
         ("one_sided", "error"),
         ("sure_and_wrong", "error"),
         ("wavering_and_wrong", "error"),
-        ("rare_and_right", "ok"),
+        # a bound from below can show a breach, and never that there is none
+        ("rare_and_right", "insufficient_data"),
         ("one_too_few", "insufficient_data"),
         ("just_enough", "error"),
         ("thin", "insufficient_data"),
@@ -609,8 +617,9 @@ def test_coverage_is_judged_at_an_age(
     row = judged.row("label_coverage", model)
     assert row["value"] == pytest.approx(coverage, rel=1e-12)
     assert row["labeled_count"] == round(coverage * row["sample_count"])
-    assert row["window_start_date"].date() == day(20)
-    assert row["window_end_date"].date() == day(14)
+    first, last = (15, 15) if model == "tardy" else (20, 14)
+    assert row["window_start_date"].date() == day(first)
+    assert row["window_end_date"].date() == day(last)
     assert row["status"] == status
 
 
@@ -654,6 +663,14 @@ def test_rejected_rows_count_by_the_date_they_were_loaded(
         assert row["value"] == pytest.approx(rejected / (10 + rejected), rel=1e-12)
         assert row["sample_count"] == 10 + rejected
         assert row["status"] == ("error" if rejected else "ok")
+
+
+@pytest.mark.parametrize("rule", ["rejected_share", "rejected_label_share"])
+def test_rows_sent_twice_harm_nobody(judged: Judged, rule: str) -> None:
+    row = judged.row(rule, "repeated")
+    assert row["sample_count"] == 15
+    assert row["value"] == 0
+    assert row["status"] == "ok"
 
 
 @pytest.mark.parametrize(
@@ -709,8 +726,8 @@ def test_limits_for_names_that_the_data_never_had_are_warned_of(
     assert judged.outcomes["assert_limits_match_something"] == "warn"
     found = judged.failing_rows("assert_limits_match_something")
     expected = [
-        (model, *scope.get("cohort", ("*", "*")), scope.get("label", "*"))
-        for _, model, scope in UNFAMILIAR_NAMES
+        (rule, model, *scope.get("cohort", ("*", "*")), scope.get("label", "*"))
+        for rule, model, scope in UNFAMILIAR_NAMES
     ]
     assert sorted(found.itertuples(index=False, name=None)) == sorted(expected)
 
@@ -856,6 +873,12 @@ CONTRADICTIONS = {
     "label_of_a_rule_without": (
         rules(f"{WITHOUT_LABELS} label_coverage {NOT_FROM_LABELS}", "'*', '*'", "1", 0),
         "a label is given, and the rule has none",
+    ),
+    "the_whole_as_a_cohort": (
+        rules("cohort_log_loss", "'all', 'all'", "*", 0), "the whole is no cohort"
+    ),
+    "the_whole_as_a_label": (
+        rules("class_log_loss", "'*', '*'", "all", 0), "all is no label"
     ),
     "coverage_of_a_rule_without": (
         rules(f"label_coverage {NOT_FROM_LABELS}", "'*', '*'", "*", 0.5),

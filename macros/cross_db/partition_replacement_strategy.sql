@@ -16,8 +16,8 @@
 {% endmacro %}
 
 {#
-    Dynamic overwriting is off on SQL warehouses, where it then replaces the whole table;
-    `delete+insert` came with dbt-databricks 1.11.
+    Dynamic overwriting is off on SQL warehouses, where `insert_overwrite` then replaces
+    the whole table; `delete+insert` came with dbt-databricks 1.11.
 #}
 {% macro databricks__partition_replacement_strategy() %}
     {{- return('delete+insert') -}}
@@ -49,7 +49,7 @@
 {% endmacro %}
 
 
-{# Spark's own default, a Hive text table, cannot be partitioned by a column it keeps. #}
+{# Spark's own default is a Hive text table. #}
 {% macro partitioned_file_format() %}
     {{- return(adapter.dispatch('partitioned_file_format', 'log_loss')()) -}}
 {% endmacro %}

@@ -4,19 +4,22 @@
     `superseded` from then on, or rejected. Later loads change these states, so they
     too are signed entries. Reads the CTEs of `ledger`.
 #}
-{% macro label_event_entries(cutoff=none) %}
-    {{- return(adapter.dispatch('label_event_entries', 'log_loss')(cutoff)) -}}
+{% macro label_event_entries(touched=none, cutoff=none) %}
+    {{- return(adapter.dispatch('label_event_entries', 'log_loss')(touched, cutoff)) -}}
 {% endmacro %}
 
-{% macro default__label_event_entries(cutoff) -%}
-first_predictions as (
+{% macro default__label_event_entries(touched, cutoff) -%}
+-- of several versions the one loaded first
+matching_predictions as (
 
     select
-        request_id,
-        model_name,
-        min(recorded_at) as recorded_at
-    from predictions
-    group by request_id, model_name
+        staged.request_id,
+        staged.model_name,
+        min(staged.recorded_at) as recorded_at
+    from {{ ref('stg_log_loss__predictions') }} as staged
+    where staged.rejection_reason is null
+    {{- log_loss._and_touched('staged', touched) }}
+    group by staged.request_id, staged.model_name
 
 ),
 
@@ -27,18 +30,18 @@ label_events as (
         ordered_labels.recorded_at,
         ordered_labels.recorded_date as metric_date,
         ordered_labels.superseded_at,
-        first_predictions.recorded_at as predicted_from,
+        matching_predictions.recorded_at as predicted_from,
         case
-            when first_predictions.recorded_at > ordered_labels.recorded_at
-            then first_predictions.recorded_at
-            when first_predictions.recorded_at is not null
+            when matching_predictions.recorded_at > ordered_labels.recorded_at
+            then matching_predictions.recorded_at
+            when matching_predictions.recorded_at is not null
             then ordered_labels.recorded_at
         end as matched_at
     from ordered_labels
-    left join first_predictions
+    left join matching_predictions
         on
-            ordered_labels.request_id = first_predictions.request_id
-            and ordered_labels.model_name = first_predictions.model_name
+            ordered_labels.request_id = matching_predictions.request_id
+            and ordered_labels.model_name = matching_predictions.model_name
 
 ),
 
@@ -160,7 +163,7 @@ rejected_labels as (
         recorded_date,
         model_name,
         'duplicate_label' as reason
-    from labels
+    from ranked_labels
     where load_rank > 1
 
 ),

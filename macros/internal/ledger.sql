@@ -9,13 +9,18 @@
 
     Emits these CTEs, the last without a trailing comma:
 
-        predictions            valid rows, the first-loaded copy has load_rank 1
+        ranked_predictions     valid rows that may repeat each other; the first-loaded
+                               copy has load_rank 1
         accepted_predictions   one row per request, model and version
-        labels                 valid label events, duplicates counted in load_rank
+        ranked_labels          valid label events that may not be alone, likewise
         ordered_labels         one row per event, with superseded_at
         labels_in_force        events ever in force, with what came before and after
         scored                 each prediction with each labelled interval in force,
                                or with none: once
+
+    Sorting is what costs most, and nearly all rows are alone with their key. A pass
+    over everything therefore counts the hashes of the keys first and sorts only the
+    rows that share one. A pass over few requests sorts them all.
 
     touched: name of a CTE with the (request_id, model_name) to keep; none keeps all.
     now: only the label in force today instead of every one that ever was.
@@ -28,22 +33,61 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set probabilities = log_loss.probability_columns() -%}
 {%- set cohorts = log_loss.cohort_columns() -%}
+{%- set counts_first = not (touched or now) -%}
+{%- set request_key = ['staged.request_id', 'staged.model_name'] -%}
+{%- set prediction_key = request_key + ['staged.model_version'] -%}
 {%- set squared_entropy = log_loss.multiply('entropy', 'entropy') -%}
-predictions as (
+{%- if counts_first -%}
+repeated_predictions as (
+
+    {{ log_loss._repeated_keys('stg_log_loss__predictions', prediction_key) }}
+
+),
+
+repeated_labels as (
+
+    {{ log_loss._repeated_keys('stg_log_loss__labels', request_key) }}
+
+),
+
+{% endif -%}
+ranked_predictions as (
 
     select
-        *,
+        staged.*,
         row_number() over (
-            partition by request_id, model_name, model_version
+            partition by {{ prediction_key | join(', ') }}
             order by
-                recorded_at,
-                predicted_at,
+                staged.recorded_at,
+                staged.predicted_at,
                 {{ (probabilities + cohorts) | join(',\n                ') }},
-                weight
+                staged.weight
         ) as load_rank
     from {{ ref('stg_log_loss__predictions') }} as staged
-    where rejection_reason is null
+    {%- if counts_first %}
+    inner join repeated_predictions
+        on {{ log_loss.key_hash(prediction_key) }} = repeated_predictions.key_hash
+    {%- endif %}
+    where staged.rejection_reason is null
     {{- log_loss._and_touched('staged', touched) }}
+
+),
+
+first_predictions as (
+
+    select {{ log_loss._prediction_columns() | indent(8) }}
+    from ranked_predictions
+    where load_rank = 1
+    {%- if counts_first %}
+
+    union all
+
+    select {{ log_loss._prediction_columns() | indent(8) }}
+    from {{ ref('stg_log_loss__predictions') }} as staged
+    left join repeated_predictions
+        on {{ log_loss.key_hash(prediction_key) }} = repeated_predictions.key_hash
+    where staged.rejection_reason is null and repeated_predictions.key_hash is null
+    {%- endif %}
 
 ),
 
@@ -55,8 +99,7 @@ predictions_with_top_class as (
         {{ log_loss.entropy(probabilities) | indent(8) }} as entropy,
         {{ log_loss.squared_log_probability(probabilities) | indent(8) }}
             as squared_log_probability
-    from predictions
-    where load_rank = 1
+    from first_predictions
 
 ),
 
@@ -75,21 +118,26 @@ accepted_predictions as (
 
 ),
 
-labels as (
+ranked_labels as (
 
     select
-        *,
+        staged.*,
         row_number() over (
-            partition by request_id, model_name, labeled_at, class_index
-            order by recorded_at
+            partition by
+                {{ request_key | join(', ') }}, staged.labeled_at, staged.class_index
+            order by staged.recorded_at
         ) as load_rank
     from {{ ref('stg_log_loss__labels') }} as staged
-    where rejection_reason is null
+    {%- if counts_first %}
+    inner join repeated_labels
+        on {{ log_loss.key_hash(request_key) }} = repeated_labels.key_hash
+    {%- endif %}
+    where staged.rejection_reason is null
     {{- log_loss._and_touched('staged', touched) }}
 
 ),
 
-ordered_labels as (
+sequenced_labels as (
 
     select
         *,
@@ -98,15 +146,52 @@ ordered_labels as (
             order by labeled_at, recorded_at, class_index
             rows between 1 following and unbounded following
         ) as superseded_at
-    from labels
+    from ranked_labels
     where load_rank = 1
+
+),
+{%- if counts_first %}
+
+-- nothing came before or after them
+single_labels as {{ log_loss.not_materialized() }} (
+
+    select
+        {{ log_loss._label_columns() | indent(8) }},
+        cast(null as {{ dbt.type_timestamp() }}) as superseded_at,
+        cast(null as {{ dbt.type_timestamp() }}) as labeled_until,
+        recorded_at as labeled_since,
+        cast(null as {{ dbt.type_int() }}) as next_class_index
+    from {{ ref('stg_log_loss__labels') }} as staged
+    left join repeated_labels
+        on {{ log_loss.key_hash(request_key) }} = repeated_labels.key_hash
+    where staged.rejection_reason is null and repeated_labels.key_hash is null
+
+),
+{%- endif %}
+
+ordered_labels as {{ log_loss.not_materialized() }} (
+
+    select
+        {{ log_loss._label_columns() | indent(8) }},
+        superseded_at
+    from sequenced_labels
+    {%- if counts_first %}
+
+    union all
+
+    select
+        {{ log_loss._label_columns() | indent(8) }},
+        superseded_at
+    from single_labels
+    {%- endif %}
 
 ),
 
 labels_in_force as (
 
     select
-        *,
+        {{ log_loss._label_columns() | indent(8) }},
+        superseded_at,
         -- when the last labelled interval before this one ended
         max(case when class_index > 0 then superseded_at end) over (
             partition by request_id, model_name
@@ -126,8 +211,20 @@ labels_in_force as (
             partition by request_id, model_name
             order by labeled_at, recorded_at, class_index
         ) as next_class_index
-    from ordered_labels
+    from sequenced_labels
     where superseded_at is null or superseded_at > recorded_at
+    {%- if counts_first %}
+
+    union all
+
+    select
+        {{ log_loss._label_columns() | indent(8) }},
+        superseded_at,
+        labeled_until,
+        labeled_since,
+        next_class_index
+    from single_labels
+    {%- endif %}
 
 ),
 
@@ -201,6 +298,35 @@ scored as (
     from labeled_predictions
 
 )
+{%- endmacro %}
+
+
+{# The hashes that more than one row of a staging model has. #}
+{% macro _repeated_keys(model, key) -%}
+    select {{ log_loss.key_hash(key) }} as key_hash
+    from {{ ref(model) }} as staged
+    group by {{ log_loss.key_hash(key) }}
+    having count(*) > 1
+{%- endmacro %}
+
+
+{% macro _prediction_columns() -%}
+{{ ([
+    'request_id', 'model_name', 'model_version', 'predicted_at', 'metric_date',
+    'recorded_at', 'recorded_date', 'class_count',
+] + log_loss.probability_columns() + log_loss.cohort_columns() + ['weight'])
+    | join(',\n') }}
+{%- endmacro %}
+
+
+{% macro _label_columns() -%}
+request_id,
+model_name,
+label,
+class_index,
+labeled_at,
+recorded_at,
+recorded_date
 {%- endmacro %}
 
 

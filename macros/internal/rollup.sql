@@ -1,58 +1,119 @@
 {#
-    The grains of the roll-up beyond `overall`, as the columns that each one adds:
-    one per cohort column and never their cross product, so the cost grows with the
-    number of cohort columns and not with their combinations.
+    The grains that the ledger's rows are summed at: the columns that each adds to the
+    whole, and what it is called. One per cohort column and never their cross product,
+    so the cost grows with the number of cohort columns and not with their combinations.
+    Within a query a grain goes by its number, because grouping by text is slow.
 #}
-{% macro rollup_grouping_sets(bins=true) %}
-    {{ return(adapter.dispatch('rollup_grouping_sets', 'log_loss')(bins)) }}
+{% macro rollup_grains(bins=true) %}
+    {{ return(adapter.dispatch('rollup_grains', 'log_loss')(bins)) }}
 {% endmacro %}
 
-{% macro default__rollup_grouping_sets(bins) %}
-    {% set sets = [[]] %}
+{% macro default__rollup_grains(bins) %}
+    {% set grains = [
+        {'grain': 'overall', 'cohort': none, 'bin': none},
+        {'grain': 'score_bin', 'cohort': none, 'bin': 'score_bin'},
+        {'grain': 'loss_bin', 'cohort': none, 'bin': 'loss_bin'},
+    ] %}
     {% for cohort in log_loss.cohort_columns() %}
-        {% do sets.append([cohort]) %}
-        {% if bins %}
-            {% do sets.append([cohort, 'score_decile']) %}
-        {% endif %}
+        {% do grains.append({'grain': 'cohort', 'cohort': cohort, 'bin': none}) %}
+        {% do grains.append({
+            'grain': 'cohort_score_decile', 'cohort': cohort, 'bin': 'score_decile'
+        }) %}
     {% endfor %}
-    {% if bins %}
-        {% do sets.append(['score_bin']) %}
-        {% do sets.append(['loss_bin']) %}
-    {% endif %}
-    {{ return(sets) }}
+    {% set numbered = [] %}
+    {% for grain in grains if bins or not grain.bin %}
+        {% do numbered.append({
+            'grain': grain.grain, 'cohort': grain.cohort, 'bin': grain.bin,
+            'columns': [grain.cohort, grain.bin] | select | list,
+            'number': grains.index(grain),
+        }) %}
+    {% endfor %}
+    {{ return(numbered) }}
 {% endmacro %}
 
 
-{# The columns that name a grouping set: grain, cohort_name, cohort_value, bin. #}
-{% macro rollup_grain_columns(bins=true) %}
-    {{- return(adapter.dispatch('rollup_grain_columns', 'log_loss')(bins)) -}}
+{# The grouping sets of these grains, each with the columns that all of them have. #}
+{% macro rollup_grouping_sets(columns, bins=true) %}
+    {{- return(adapter.dispatch('rollup_grouping_sets', 'log_loss')(columns, bins)) -}}
 {% endmacro %}
 
-{% macro default__rollup_grain_columns(bins) -%}
+{% macro default__rollup_grouping_sets(columns, bins) -%}
+grouping sets (
+    {%- for grain in log_loss.rollup_grains(bins) %}
+    ({{ (columns + grain.columns) | join(', ') }}){{ ',' if not loop.last }}
+    {%- endfor %}
+)
+{%- endmacro %}
+
+
+{# What tells the rows of these grouping sets apart: grain_number, cohort_value, bin. #}
+{% macro rollup_grain_keys(bins=true) %}
+    {{- return(adapter.dispatch('rollup_grain_keys', 'log_loss')(bins)) -}}
+{% endmacro %}
+
+{% macro default__rollup_grain_keys(bins) -%}
+{%- set numbers = [] -%}
+{%- set cohort_values = [] -%}
+{%- set all_bins = [] -%}
+{#- the sets of two columns before those of one of them -#}
+{%- for grain in log_loss.rollup_grains(bins) | reverse if grain.columns -%}
+    {%- set present = 'when ' ~ log_loss._all_grouped(grain.columns) ~ ' then ' -%}
+    {%- do numbers.append(present ~ grain.number) -%}
+    {%- if grain.cohort -%}
+        {%- do cohort_values.append(present ~ grain.cohort) -%}
+    {%- endif -%}
+    {%- if grain.bin -%}
+        {%- do all_bins.append(present ~ grain.bin) -%}
+    {%- endif -%}
+{%- endfor -%}
+{{ log_loss._case(numbers, '0') }} as grain_number,
+{{ log_loss._case(cohort_values, "'all'") }} as cohort_value,
+{{ log_loss._case(all_bins, 'cast(null as ' ~ dbt.type_int() ~ ')') }} as bin
+{%- endmacro %}
+
+
+{% macro _all_grouped(columns) -%}
+{%- for column in columns -%}
+{{ ' and ' if not loop.first }}grouping({{ column }}) = 0
+{%- endfor -%}
+{%- endmacro %}
+
+
+{# The numbers of the grains of these names, as the SQL list of an `in`. #}
+{% macro rollup_grain_numbers(names) %}
+    {{- return(adapter.dispatch('rollup_grain_numbers', 'log_loss')(names)) -}}
+{% endmacro %}
+
+{% macro default__rollup_grain_numbers(names) -%}
+{%- set numbers = [] -%}
+{%- for grain in log_loss.rollup_grains() if grain.grain in names -%}
+    {%- do numbers.append(grain.number) -%}
+{%- endfor -%}
+{{ numbers | join(', ') }}
+{%- endmacro %}
+
+
+{# The names of a grain_number: grain and cohort_name. #}
+{% macro rollup_grain_names() %}
+    {{- return(adapter.dispatch('rollup_grain_names', 'log_loss')()) -}}
+{% endmacro %}
+
+{% macro default__rollup_grain_names() -%}
+{%- set cohorts = log_loss.cohort_columns() -%}
 {%- set names = log_loss.configuration().cohorts -%}
 {%- set grains = [] -%}
 {%- set cohort_names = [] -%}
-{%- set cohort_values = [] -%}
-{%- set all_bins = [] -%}
-{%- if bins -%}
-    {%- for bin, grain in [
-        ('score_bin', 'score_bin'), ('loss_bin', 'loss_bin'),
-        ('score_decile', 'cohort_score_decile'),
-    ] if names or bin != 'score_decile' -%}
-        {%- do grains.append('when grouping(' ~ bin ~ ") = 0 then '" ~ grain ~ "'") -%}
-        {%- do all_bins.append('when grouping(' ~ bin ~ ') = 0 then ' ~ bin) -%}
-    {%- endfor -%}
-{%- endif -%}
-{%- for cohort in log_loss.cohort_columns() -%}
-    {%- set name = log_loss.text_literal(names[loop.index0]) -%}
-    {%- do grains.append('when grouping(' ~ cohort ~ ") = 0 then 'cohort'") -%}
-    {%- do cohort_names.append('when grouping(' ~ cohort ~ ') = 0 then ' ~ name) -%}
-    {%- do cohort_values.append('when grouping(' ~ cohort ~ ') = 0 then ' ~ cohort) -%}
+{%- for grain in log_loss.rollup_grains() -%}
+    {%- set present = 'when grain_number = ' ~ grain.number ~ ' then ' -%}
+    {%- do grains.append(present ~ "'" ~ grain.grain ~ "'") -%}
+    {%- if grain.cohort -%}
+        {%- do cohort_names.append(
+            present ~ log_loss.text_literal(names[cohorts.index(grain.cohort)])
+        ) -%}
+    {%- endif -%}
 {%- endfor -%}
-{{ log_loss._case(grains, "'overall'") }} as grain,
-{{ log_loss._case(cohort_names, "'all'") }} as cohort_name,
-{{ log_loss._case(cohort_values, "'all'") }} as cohort_value,
-{{ log_loss._case(all_bins, 'cast(null as ' ~ dbt.type_int() ~ ')') }} as bin
+{{ log_loss._case(grains, 'null') }} as grain,
+{{ log_loss._case(cohort_names, "'all'") }} as cohort_name
 {%- endmacro %}
 
 
@@ -79,7 +140,7 @@ end
 {%- if sum.name == 'entry_count' -%}
 entry_count
 {%- else -%}
-null as {{ sum.name }}
+cast(null as {{ sum.type }}) as {{ sum.name }}
 {%- endif -%}
 {{ ',\n' if not loop.last }}
 {%- endfor -%}

@@ -2,7 +2,8 @@
     The additive sums of the roll-up: what each one sums over the rows of the ledger
     (none: it counts entries, all or those of one kind), its type, whether it is known
     without a label, and the grains that keep it (none: all). Bin rows keep only what a
-    mart reads of them; they are most of the table.
+    mart reads of them; they are most of the table. Without a weight column every row
+    weighs 1, and `same_as` names the sum that has the number already.
 #}
 {% macro rollup_sums() %}
     {{ return(adapter.dispatch('rollup_sums', 'log_loss')()) }}
@@ -11,8 +12,13 @@
 {% macro default__rollup_sums() %}
     {% set count = dbt.type_bigint() %}
     {% set double = log_loss.type_double() %}
-    {% set wide = "('overall', 'cohort')" %}
-    {% set scored = "('overall', 'cohort', 'score_bin')" %}
+    {% set wide = ['overall', 'cohort'] %}
+    {% set scored = ['overall', 'cohort', 'score_bin'] %}
+    {% set same_as = {} if log_loss.configuration().weight else {
+        'weighted_count': 'entry_count',
+        'weight_sum': 'entry_count',
+        'weighted_loss_sum': 'loss_sum',
+    } %}
     {% set sums = [] %}
     {% for name, of, type, grains in [
         ('entry_count', none, count, none),
@@ -26,7 +32,6 @@
         ('weighted_count', 'case when weight > 0 then 1 else 0 end', count, wide),
         ('loss_sum', 'loss', double, none),
         ('loss_squared_sum', 'loss * loss', double, wide),
-        ('clipped_loss_sum', 'is_clipped * loss', double, wide),
         ('weighted_loss_sum', log_loss.multiply('weight', 'loss'), double, wide),
         ('brier_sum', 'brier_score', double, wide),
         ('weight_sum', 'weight', double, wide),
@@ -34,13 +39,13 @@
         ('entropy_variance_sum', 'entropy_variance', double, wide),
         ('score_sum', 'score', double, scored),
         ('score_squared_sum', log_loss.multiply('score', 'score'), double, scored),
-        ('score_variance_sum', 'score * (1 - score)', double, scored),
     ] %}
         {% do sums.append({
             'name': name, 'of': of, 'type': type, 'grains': grains,
+            'same_as': same_as.get(name),
             'needs_label': name not in [
                 'entry_count', 'weight_sum', 'entropy_sum', 'entropy_variance_sum',
-                'score_sum', 'score_squared_sum', 'score_variance_sum',
+                'score_sum', 'score_squared_sum',
             ],
         }) %}
     {% endfor %}

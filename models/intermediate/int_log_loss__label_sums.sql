@@ -62,13 +62,13 @@ select
     cast(
         case
             when labeled_count = 0 or {{ sum.name }} < 0 then 0
-            {%- if sum.name == 'clipped_loss_sum' %}
-            when clipped_count = 0 then 0
-            {%- elif sum.name in ('weight_sum', 'weighted_loss_sum') %}
+            {%- if sum.name in ('weight_sum', 'weighted_loss_sum') %}
             when weighted_count = 0 then 0
             {%- endif %}
             else {{ sum.name }}
         end as {{ sum.type }}
-    ) as {{ sum.name }}{{ ',' if not loop.last }}
-    {% endfor %}
+    ) as {{ sum.name }},
+    {% endfor -%}
+    -- a clipped row is one whose label had epsilon, and no more, of the probability
+    clipped_count * (-ln({{ log_loss.double(settings.epsilon) }})) as clipped_loss_sum
 from summed

@@ -10,22 +10,40 @@
 }}
 {%- set settings = log_loss.configuration() -%}
 {%- set sums = log_loss.rollup_sums() -%}
+{#- what the heavy pass sums up -#}
+{%- set summed = sums | selectattr('of') | rejectattr('same_as') | list -%}
 {%- set cohorts = log_loss.cohort_columns() -%}
 {%- set fingerprint = log_loss.fingerprint() -%}
 {%- set cutoff = log_loss.rollup_cutoff(fingerprint) -%}
+{%- set since_cutoff -%}
+{%- if cutoff %}
+    where recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }}
+{%- endif %}
+{%- endset -%}
 {%- set touched = 'touched_requests' if cutoff else none -%}
+{#- the ways in which a labelled interval begins and ends; grouping by text is slow -#}
+{%- set begins = {
+    'unlabeled': 0, 'first': 1, 'new': 2, 'revised_same_day': 3, 'revised': 4
+} -%}
+{%- set ends = {'open': 0, 'revised': 1, 'withdrawn': 2} -%}
 {%- set scope = [
-    'metric_date', 'model_name', 'model_version', 'label', 'posting_type',
-    'reversal_type', 'prediction_date', 'posting_date', 'reversal_date',
+    'metric_date', 'model_name', 'model_version', 'class_index', 'begins_as', 'ends_as',
+    'prediction_date', 'posting_date', 'reversal_date',
 ] -%}
-{#- typed at the instant, whatever is left of it by the end of the day -#}
+{#- counted at the instant, whatever is left of it by the end of the day -#}
 {%- set label_counts = {
-    'first_label_count': "entry_kind = 'posting' and posting_type = 'first'",
-    'new_label_count': "entry_kind = 'posting' and posting_type in ('first', 'new')",
+    'first_label_count': 'sign > -1 and begins_as = ' ~ begins.first,
+    'new_label_count':
+        'sign > -1 and begins_as in (' ~ begins.first ~ ', ' ~ begins.new ~ ')',
     'revised_label_count':
-        "entry_kind = 'posting' and posting_type in ('revised', 'revised_same_day')",
-    'withdrawn_label_count': "sign < 1 and reversal_type = 'withdrawn'",
-} %}
+        'sign > -1 and begins_as in (' ~ begins.revised ~ ', '
+        ~ begins.revised_same_day ~ ')',
+    'withdrawn_label_count': 'sign < 1 and ends_as = ' ~ ends.withdrawn,
+} -%}
+{%- set keys = [
+    'recorded_date', 'grain_number', 'metric_date', 'model_name', 'model_version',
+    'cohort_value', 'bin', 'class_index', 'entry_type',
+] %}
 
 with
 
@@ -52,8 +70,6 @@ touched_requests as (
 {% endif -%}
 {{ log_loss.ledger(touched) }},
 
--- What each row posts, and when. A prediction with several labelled intervals is
--- counted on the first, the only one typed `first`.
 dated_postings as (
 
     select
@@ -67,29 +83,32 @@ dated_postings as (
 
 ),
 
+-- What each row posts, and when. A prediction with several labelled intervals is
+-- counted on the first, the only one that begins as such.
 postings as (
 
     select
         metric_date,
         model_name,
         model_version,
-        label,
+        class_index,
         case
-            when class_index is null then 'unlabeled'
-            when labeled_until is null or labeled_until <= recorded_at then 'first'
-            when labeled_until < label_recorded_at then 'new'
+            when class_index is null then {{ begins.unlabeled }}
+            when labeled_until is null or labeled_until <= recorded_at
+            then {{ begins.first }}
+            when labeled_until < label_recorded_at then {{ begins.new }}
             -- by the end of that day it is a new label: the one before came and went
             when
                 cast(labeled_since as date) = posting_date
                 or prediction_date = posting_date
-            then 'revised_same_day'
-            else 'revised'
-        end as posting_type,
+            then {{ begins.revised_same_day }}
+            else {{ begins.revised }}
+        end as begins_as,
         case
-            when superseded_at is null then null
-            when next_class_index > 0 then 'revised'
-            else 'withdrawn'
-        end as reversal_type,
+            when superseded_at is null then {{ ends.open }}
+            when next_class_index > 0 then {{ ends.revised }}
+            else {{ ends.withdrawn }}
+        end as ends_as,
         prediction_date,
         posting_date,
         cast(superseded_at as date) as reversal_date,
@@ -98,7 +117,7 @@ postings as (
         {% endfor -%}
         {{ log_loss.score_bin('score') | indent(8) }} as score_bin,
         {{ log_loss.loss_bin('loss') | indent(8) }} as loss_bin,
-        {% for sum in sums if sum.of -%}
+        {% for sum in summed -%}
         {{ sum.of | indent(8) }} as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from dated_postings
@@ -120,17 +139,13 @@ aggregated as (
 
     select
         {{ scope | join(',\n        ') }},
-        {{ log_loss.rollup_grain_columns() | indent(8) }},
+        {{ log_loss.rollup_grain_keys() | indent(8) }},
         count(*) as entry_count,
-        {% for sum in sums if sum.of -%}
+        {% for sum in summed -%}
         sum({{ sum.name }}) as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from binned_postings
-    group by grouping sets (
-        {%- for columns in log_loss.rollup_grouping_sets() %}
-        ({{ (scope + columns) | join(', ') }}){{ ',' if not loop.last }}
-        {%- endfor %}
-    )
+    group by {{ log_loss.rollup_grouping_sets(scope) | indent(4) }}
 
 ),
 
@@ -169,20 +184,20 @@ ledger_entries as (
             when 'posting' then posting_date
             else reversal_date
         end as recorded_date,
-        grain,
+        grain_number,
         metric_date,
         model_name,
         model_version,
-        cohort_name,
         cohort_value,
         bin,
-        case when entry_kind <> 'prediction' then label end as label,
-        case entry_kind
-            when 'prediction' then 'prediction'
-            when 'reversal' then reversal_type
-            else case posting_type when 'revised' then 'revised' else 'new' end
+        case when entry_kind <> 'prediction' then class_index end as class_index,
+        case
+            when entry_kind = 'prediction' then 'prediction'
+            when entry_kind = 'reversal' and ends_as = {{ ends.withdrawn }}
+            then 'withdrawn'
+            when entry_kind = 'posting' and begins_as <> {{ begins.revised }} then 'new'
+            else 'revised'
         end as entry_type,
-        cast(null as {{ dbt.type_string() }}) as reason,
         sign * entry_count as entry_count,
         {% for sum in sums if sum.name != 'entry_count' -%}
         case
@@ -190,13 +205,14 @@ ledger_entries as (
             when entry_kind = 'prediction' then null
             {%- endif %}
             {%- if sum.grains %}
-            when grain not in {{ sum.grains }} then null
+            when grain_number not in ({{ log_loss.rollup_grain_numbers(sum.grains) }})
+            then null
             {%- endif %}
             {%- if sum.name in label_counts %}
             when {{ label_counts[sum.name] }} then entry_count
             else 0
             {%- else %}
-            else sign * {{ sum.name }}
+            else sign * {{ sum.same_as or sum.name }}
             {%- endif %}
         end as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
@@ -204,15 +220,34 @@ ledger_entries as (
     where
         (
             entry_kind = 'prediction'
-            and posting_type in ('unlabeled', 'first')
-            and grain <> 'loss_bin'
+            and begins_as in ({{ begins.unlabeled }}, {{ begins.first }})
+            and grain_number not in ({{ log_loss.rollup_grain_numbers(['loss_bin']) }})
         )
         or (
             entry_kind = 'posting'
-            and posting_type <> 'unlabeled'
-            and (sign = 1 or grain in ('overall', 'cohort'))
+            and begins_as <> {{ begins.unlabeled }}
+            and (
+                sign = 1
+                or grain_number in (
+                    {{ log_loss.rollup_grain_numbers(['overall', 'cohort']) }}
+                )
+            )
         )
-        or (entry_kind = 'reversal' and reversal_type is not null and sign = -1)
+        or (entry_kind = 'reversal' and ends_as <> {{ ends.open }} and sign = -1)
+
+),
+
+ledger_sums as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        {% for sum in sums -%}
+        sum({{ sum.name }}) as {{ sum.name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from ledger_entries
+    {{- since_cutoff }}
+    group by
+        {{ keys | join(',\n        ') }}
 
 ),
 
@@ -245,7 +280,7 @@ rejected_predictions as (
         {{ cohort }},
         {% endfor -%}
         'duplicate_prediction' as reason
-    from predictions
+    from ranked_predictions
     where load_rank > 1
 
 ),
@@ -254,25 +289,21 @@ rejection_entries as (
 
     select
         recorded_date,
-        {{ log_loss.rollup_grain_columns(bins=false) | indent(8) }},
+        {{ log_loss.rollup_grain_keys(bins=false) | indent(8) }},
         metric_date,
         model_name,
         model_version,
         reason,
         count(*) as entry_count
     from rejected_predictions
-    group by grouping sets (
-        {%- for columns in log_loss.rollup_grouping_sets(bins=false) %}
-        (
-            recorded_date, metric_date, model_name, model_version, reason
-            {{- ', ' ~ columns | join(', ') if columns }}
-        ){{ ',' if not loop.last }}
-        {%- endfor %}
-    )
+    group by {{ log_loss.rollup_grouping_sets(
+        ['recorded_date', 'metric_date', 'model_name', 'model_version', 'reason'],
+        bins=false
+    ) | indent(4) }}
 
 ),
 
-{{ log_loss.label_event_entries(cutoff) }},
+{{ log_loss.label_event_entries(touched, cutoff) }},
 
 -- how many rows came in, to check that the entries account for each of them
 input_rows as (
@@ -297,38 +328,18 @@ input_rows as (
 
 ),
 
-entries as (
+counted_entries as (
 
     select
         recorded_date,
-        grain,
+        {{ log_loss.rollup_grain_names() | indent(8) }},
         metric_date,
         model_name,
         model_version,
-        cohort_name,
         cohort_value,
-        bin,
-        label,
-        entry_type,
-        reason,
-        {{ sums | map(attribute='name') | join(',\n        ') }}
-    from ledger_entries
-
-    union all
-
-    select
-        recorded_date,
-        grain,
-        metric_date,
-        model_name,
-        model_version,
-        cohort_name,
-        cohort_value,
-        bin,
-        null as label,
         'rejection' as entry_type,
         reason,
-        {{ log_loss.only_entry_count() | indent(8) }}
+        entry_count
     from rejection_entries
 
     union all
@@ -336,16 +347,14 @@ entries as (
     select
         recorded_date,
         'label_event' as grain,
+        'all' as cohort_name,
         metric_date,
         model_name,
         '(none)' as model_version,
-        'all' as cohort_name,
         'all' as cohort_value,
-        null as bin,
-        null as label,
         entry_type,
         reason,
-        {{ log_loss.only_entry_count() | indent(8) }}
+        entry_count
     from label_event_entries
 
     union all
@@ -353,17 +362,43 @@ entries as (
     select
         recorded_date,
         'input' as grain,
+        'all' as cohort_name,
         recorded_date as metric_date,
         model_name,
         '(none)' as model_version,
-        'all' as cohort_name,
         'all' as cohort_value,
-        null as bin,
-        null as label,
         entry_type,
-        null as reason,
-        {{ log_loss.only_entry_count() | indent(8) }}
+        cast(null as {{ dbt.type_string() }}) as reason,
+        entry_count
     from input_rows
+
+),
+
+counts as (
+
+    select
+        recorded_date,
+        grain,
+        cohort_name,
+        metric_date,
+        model_name,
+        model_version,
+        cohort_value,
+        entry_type,
+        reason,
+        sum(entry_count) as entry_count
+    from counted_entries
+    {{- since_cutoff }}
+    group by
+        recorded_date,
+        grain,
+        cohort_name,
+        metric_date,
+        model_name,
+        model_version,
+        cohort_value,
+        entry_type,
+        reason
 
 ),
 
@@ -371,35 +406,34 @@ summed as (
 
     select
         recorded_date,
-        grain,
+        {{ log_loss.rollup_grain_names() | indent(8) }},
         metric_date,
         model_name,
         model_version,
-        cohort_name,
         cohort_value,
         bin,
-        label,
+        {{ log_loss.class_label('class_index') | indent(8) }} as label,
         entry_type,
-        reason,
-        {% for sum in sums -%}
-        sum({{ sum.name }}) as {{ sum.name }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from entries
-    {%- if cutoff %}
-    where recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }}
-    {%- endif %}
-    group by
+        cast(null as {{ dbt.type_string() }}) as reason,
+        {{ sums | map(attribute='name') | join(',\n        ') }}
+    from ledger_sums
+
+    union all
+
+    select
         recorded_date,
         grain,
+        cohort_name,
         metric_date,
         model_name,
         model_version,
-        cohort_name,
         cohort_value,
-        bin,
-        label,
+        cast(null as {{ dbt.type_int() }}) as bin,
+        cast(null as {{ dbt.type_string() }}) as label,
         entry_type,
-        reason
+        reason,
+        {{ log_loss.only_entry_count() | indent(8) }}
+    from counts
 
 ),
 
