@@ -41,8 +41,11 @@ class UserProject:
 
     def invoke(self, *arguments: str) -> dbtRunnerResult:
         """Run dbt and return its result, without raising on failures."""
+        return self._invoke(dbtRunner(), *arguments)
+
+    def _invoke(self, runner: dbtRunner, *arguments: str) -> dbtRunnerResult:
         os.environ["LOG_LOSS_TEST_PATH"] = str(self.path)
-        return dbtRunner().invoke(
+        return runner.invoke(
             [
                 "--quiet",
                 "--no-use-colors",

@@ -934,7 +934,9 @@ USES = [
     *at_most("fail", "good_scores", 0.2231),
     *at_most("fail", "few_scores no_scores no_labels"),
     *at_most("fail", "good_scores", min_labeled_count=41),
-    *at_most("fail", "null_score nan_score unknown_class"),
+    *at_most("fail", "null_score unknown_class"),
+    # whatever the limit: clipped, such a score would count as certain
+    *at_most("fail", BAD_SCORES, 100),
     *at_most("fail", "good_scores", classes=["0", "2"]),
     *at_most("pass", "certain_score", 1.1),
     *at_most("fail", "certain_score", 1.0),

@@ -14,17 +14,8 @@ scopes as (
         model_name,
         cohort_name,
         cohort_value
-    from {{ ref('int_log_loss__daily_sums') }}
-
-    union distinct
-
-    -- a model that so far has labels only
-    select distinct
-        model_name,
-        cohort_name,
-        cohort_value
     from {{ ref('int_log_loss__rollup') }}
-    where grain = 'label_event'
+    where grain in ('overall', 'cohort', 'label_event')
 
 ),
 
@@ -74,7 +65,6 @@ matches as (
     inner join labels
         on
             scopes.model_name = labels.model_name
-            and (thresholds.rule <> 'class_log_loss' or labels.label <> 'all')
             and thresholds.label in (labels.label, '*')
 
 )

@@ -55,8 +55,8 @@ processed_rows as (
 )
 
 select
-    source_rows.source_row_count,
-    processed_rows.processed_row_count,
+    coalesce(source_rows.source_row_count, 0) as source_row_count,
+    coalesce(processed_rows.processed_row_count, 0) as processed_row_count,
     coalesce(source_rows.source, processed_rows.source) as source,
     coalesce(source_rows.model_name, processed_rows.model_name) as model_name,
     coalesce(source_rows.recorded_date, processed_rows.recorded_date)
