@@ -12,8 +12,7 @@ counted as (
         count(*) over (
             partition by rule, model_name, cohort_name, cohort_value, label
         ) as row_count,
-        case when rule in {{ log_loss.rules_with('bad_side', 'below') }} then -1 else 1 end
-            as sign
+        {{ log_loss.limit_sign() }} as sign
     from {{ model }}
 
 ),

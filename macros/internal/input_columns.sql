@@ -12,9 +12,9 @@
     {% if not execute or flags.WHICH not in ('run', 'build') %}
         {{ return(none) }}
     {% endif %}
-    {% do log_loss._refuse_ephemeral(variable) %}
-    {# the input of a unit test is a CTE, in no schema #}
+    {# ephemeral models and the inputs of unit tests are CTEs, in no schema #}
     {% if not input.schema %}
+        {% do log_loss._refuse_ephemeral(variable) %}
         {{ return(none) }}
     {% endif %}
     {% set relation = adapter.get_relation(

@@ -151,11 +151,7 @@ rejected_labels as (
         model_name,
         rejection_reason as reason
     from {{ ref('stg_log_loss__labels') }}
-    where
-        rejection_reason is not null
-        {%- if cutoff %}
-        and (recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }})
-        {%- endif %}
+    where rejection_reason is not null and {{ log_loss.is_rebuilt(cutoff) }}
 
     union all
 

@@ -9,26 +9,23 @@
 {% endmacro %}
 
 {% macro default__rollup_grains(bins) %}
-    {% set grains = [
-        {'grain': 'overall', 'cohort': none, 'bin': none},
-        {'grain': 'score_bin', 'cohort': none, 'bin': 'score_bin'},
-        {'grain': 'loss_bin', 'cohort': none, 'bin': 'loss_bin'},
+    {% set names = [
+        ('overall', none, none),
+        ('score_bin', none, 'score_bin'),
+        ('loss_bin', none, 'loss_bin'),
     ] %}
     {% for cohort in log_loss.cohort_columns() %}
-        {% do grains.append({'grain': 'cohort', 'cohort': cohort, 'bin': none}) %}
+        {% do names.append(('cohort', cohort, none)) %}
+        {% do names.append(('cohort_score_decile', cohort, 'score_decile')) %}
+    {% endfor %}
+    {% set grains = [] %}
+    {% for grain, cohort, bin in names %}
         {% do grains.append({
-            'grain': 'cohort_score_decile', 'cohort': cohort, 'bin': 'score_decile'
+            'grain': grain, 'cohort': cohort, 'bin': bin, 'number': loop.index0,
+            'columns': [cohort, bin] | select | list,
         }) %}
     {% endfor %}
-    {% set numbered = [] %}
-    {% for grain in grains if bins or not grain.bin %}
-        {% do numbered.append({
-            'grain': grain.grain, 'cohort': grain.cohort, 'bin': grain.bin,
-            'columns': [grain.cohort, grain.bin] | select | list,
-            'number': grains.index(grain),
-        }) %}
-    {% endfor %}
-    {{ return(numbered) }}
+    {{ return(grains if bins else grains | rejectattr('bin') | list) }}
 {% endmacro %}
 
 
@@ -126,6 +123,20 @@ case
 end
 {%- else -%}
 {{ otherwise }}
+{%- endif -%}
+{%- endmacro %}
+
+
+{# The partitions that a run rebuilds: those since the cutoff, and the undated one. #}
+{% macro is_rebuilt(cutoff) %}
+    {{- return(adapter.dispatch('is_rebuilt', 'log_loss')(cutoff)) -}}
+{% endmacro %}
+
+{% macro default__is_rebuilt(cutoff) -%}
+{%- if cutoff -%}
+(recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }})
+{%- else -%}
+1 = 1
 {%- endif -%}
 {%- endmacro %}
 

@@ -30,6 +30,16 @@
 {% endmacro %}
 
 
+{# -1 where low values are bad, so that a lower limit compares like an upper one. #}
+{% macro limit_sign() %}
+    {{- return(adapter.dispatch('limit_sign', 'log_loss')()) -}}
+{% endmacro %}
+
+{% macro default__limit_sign() -%}
+    case when rule in {{ log_loss.rules_with('bad_side', 'below') }} then -1 else 1 end
+{%- endmacro %}
+
+
 {# The rules with a property, as the SQL list of an `in`. #}
 {% macro rules_with(property, value) %}
     {{- return(adapter.dispatch('rules_with', 'log_loss')(property, value)) -}}

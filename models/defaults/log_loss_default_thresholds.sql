@@ -1,38 +1,19 @@
 {%- do log_loss.configuration() -%}
 -- Rules that hold for every model: broken numbers, and input that is turned away.
+{%- for rule, warn_at, error_at in [
+    ('non_finite_count', 'null', 0),
+    ('rejected_share', '0.01', '0.05'),
+    ('rejected_label_share', '0.01', '0.05'),
+] %}
+{{ 'union all\n' if not loop.first }}
 select
-    'non_finite_count' as rule,
+    '{{ rule }}' as rule,
     '*' as model_name,
     '*' as cohort_name,
     '*' as cohort_value,
     '*' as label,
-    cast(null as {{ log_loss.type_double() }}) as warn_at,
-    {{ log_loss.double(0) }} as error_at,
+    {{ log_loss.double(warn_at) }} as warn_at,
+    {{ log_loss.double(error_at) }} as error_at,
     cast(0 as {{ dbt.type_bigint() }}) as min_labeled_count,
     {{ log_loss.double(0) }} as min_coverage
-
-union all
-
-select
-    'rejected_share' as rule,
-    '*' as model_name,
-    '*' as cohort_name,
-    '*' as cohort_value,
-    '*' as label,
-    {{ log_loss.double('0.01') }} as warn_at,
-    {{ log_loss.double('0.05') }} as error_at,
-    cast(0 as {{ dbt.type_bigint() }}) as min_labeled_count,
-    {{ log_loss.double(0) }} as min_coverage
-
-union all
-
-select
-    'rejected_label_share' as rule,
-    '*' as model_name,
-    '*' as cohort_name,
-    '*' as cohort_value,
-    '*' as label,
-    {{ log_loss.double('0.01') }} as warn_at,
-    {{ log_loss.double('0.05') }} as error_at,
-    cast(0 as {{ dbt.type_bigint() }}) as min_labeled_count,
-    {{ log_loss.double(0) }} as min_coverage
+{%- endfor %}

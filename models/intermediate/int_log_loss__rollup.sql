@@ -15,11 +15,6 @@
 {%- set cohorts = log_loss.cohort_columns() -%}
 {%- set fingerprint = log_loss.fingerprint() -%}
 {%- set cutoff = log_loss.rollup_cutoff(fingerprint) -%}
-{%- set since_cutoff -%}
-{%- if cutoff %}
-    where recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }}
-{%- endif %}
-{%- endset -%}
 {%- set touched = 'touched_requests' if cutoff else none -%}
 {#- the ways in which a labelled interval begins and ends; grouping by text is slow -#}
 {%- set begins = {
@@ -40,6 +35,10 @@
         ~ begins.revised_same_day ~ ')',
     'withdrawn_label_count': 'sign < 1 and ends_as = ' ~ ends.withdrawn,
 } -%}
+{%- set count_keys = [
+    'recorded_date', 'grain', 'cohort_name', 'metric_date', 'model_name',
+    'model_version', 'cohort_value', 'entry_type', 'reason',
+] -%}
 {%- set keys = [
     'recorded_date', 'grain_number', 'metric_date', 'model_name', 'model_version',
     'cohort_value', 'bin', 'class_index', 'entry_type',
@@ -55,7 +54,7 @@ touched_requests as (
         request_id,
         model_name
     from {{ ref('stg_log_loss__predictions') }}
-    where recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }}
+    where {{ log_loss.is_rebuilt(cutoff) }}
 
     union distinct
 
@@ -63,7 +62,7 @@ touched_requests as (
         request_id,
         model_name
     from {{ ref('stg_log_loss__labels') }}
-    where recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }}
+    where {{ log_loss.is_rebuilt(cutoff) }}
 
 ),
 
@@ -245,7 +244,7 @@ ledger_sums as (
         sum({{ sum.name }}) as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from ledger_entries
-    {{- since_cutoff }}
+    where {{ log_loss.is_rebuilt(cutoff) }}
     group by
         {{ keys | join(',\n        ') }}
 
@@ -263,11 +262,7 @@ rejected_predictions as (
         {% endfor -%}
         rejection_reason as reason
     from {{ ref('stg_log_loss__predictions') }}
-    where
-        rejection_reason is not null
-        {%- if cutoff %}
-        and (recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }})
-        {%- endif %}
+    where rejection_reason is not null and {{ log_loss.is_rebuilt(cutoff) }}
 
     union all
 
@@ -314,6 +309,7 @@ input_rows as (
         model_name,
         count(*) as entry_count
     from {{ ref('stg_log_loss__predictions') }}
+    where {{ log_loss.is_rebuilt(cutoff) }}
     group by recorded_date, model_name
 
     union all
@@ -324,6 +320,7 @@ input_rows as (
         model_name,
         count(*) as entry_count
     from {{ ref('stg_log_loss__labels') }}
+    where {{ log_loss.is_rebuilt(cutoff) }}
     group by recorded_date, model_name
 
 ),
@@ -377,28 +374,12 @@ counted_entries as (
 counts as (
 
     select
-        recorded_date,
-        grain,
-        cohort_name,
-        metric_date,
-        model_name,
-        model_version,
-        cohort_value,
-        entry_type,
-        reason,
+        {{ count_keys | join(',\n        ') }},
         sum(entry_count) as entry_count
     from counted_entries
-    {{- since_cutoff }}
+    where {{ log_loss.is_rebuilt(cutoff) }}
     group by
-        recorded_date,
-        grain,
-        cohort_name,
-        metric_date,
-        model_name,
-        model_version,
-        cohort_value,
-        entry_type,
-        reason
+        {{ count_keys | join(',\n        ') }}
 
 ),
 

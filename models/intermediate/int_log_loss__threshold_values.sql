@@ -3,13 +3,6 @@
 {%- set window = 'min(metric_date) as window_start_date,
         max(metric_date) as window_end_date' -%}
 {%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
-{%- set is_judged -%}
-(
-    dated_input_entries.loaded_on = {{ log_loss.undated() }}
-    or dated_input_entries.loaded_on
-    >= {{ log_loss.add_days('clock.as_of_date', 1 - settings.evaluation_days) }}
-)
-{%- endset -%}
 {%- set sums = [
     'labeled_count', 'loss_sum', 'loss_squared_sum', 'clipped_loss_sum',
 ] -%}
@@ -270,53 +263,71 @@ clock as (
 dated_input_entries as (
 
     select
-        *,
+        input_entries.*,
         case
-            when grain = 'overall' then 'rejected_share'
+            when input_entries.grain = 'overall' then 'rejected_share'
             else 'rejected_label_share'
         end as rule,
         -- a label event changes its state later, and keeps its load date
-        case when grain = 'overall' then recorded_date else metric_date end
-            as loaded_on
+        case
+            when input_entries.grain = 'overall' then input_entries.recorded_date
+            else input_entries.metric_date
+        end as loaded_on,
+        {{ log_loss.add_days('clock.as_of_date', 1 - settings.evaluation_days) }}
+            as window_start_date,
+        clock.as_of_date as window_end_date
     from input_entries
-    where grain = 'label_event' or entry_type in ('prediction', 'rejection')
+    cross join clock
+    where
+        input_entries.grain = 'label_event'
+        or input_entries.entry_type in ('prediction', 'rejection')
 
 ),
 
 -- A row that no clock can date may have come today, so it always counts, unless its
--- scope has gone quiet. A row sent twice harms nobody and does not count as rejected.
+-- scope has gone quiet.
+judged_input_entries as (
+
+    select
+        *,
+        case
+            when
+                loaded_on = {{ log_loss.undated() }}
+                or loaded_on >= window_start_date
+            then entry_count
+            else 0
+        end as row_count
+    from dated_input_entries
+
+),
+
+-- a row sent twice harms nobody and does not count as rejected
 loaded_rows as (
 
     select
-        dated_input_entries.rule,
-        dated_input_entries.model_name,
-        dated_input_entries.model_version,
-        {{ log_loss.add_days('clock.as_of_date', 1 - settings.evaluation_days) }}
-            as window_start_date,
-        clock.as_of_date as window_end_date,
-        max(dated_input_entries.loaded_on) as last_loaded_on,
-        sum(
-            case when {{ is_judged | indent(12) }}
-            then dated_input_entries.entry_count else 0 end
-        ) as row_count,
+        rule,
+        model_name,
+        model_version,
+        window_start_date,
+        window_end_date,
+        max(loaded_on) as last_loaded_on,
         sum(
             case
                 when
-                    {{ is_judged | indent(20) }}
-                    and dated_input_entries.entry_type = 'rejection'
-                    and dated_input_entries.reason
-                    not in ('duplicate_label', 'duplicate_prediction')
-                then dated_input_entries.entry_count
+                    entry_type = 'rejection'
+                    and reason not in ('duplicate_label', 'duplicate_prediction')
+                then row_count
                 else 0
             end
-        ) as rejected_count
-    from dated_input_entries
-    cross join clock
+        ) as rejected_count,
+        sum(row_count) as row_count
+    from judged_input_entries
     group by
-        dated_input_entries.rule,
-        dated_input_entries.model_name,
-        dated_input_entries.model_version,
-        clock.as_of_date
+        rule,
+        model_name,
+        model_version,
+        window_start_date,
+        window_end_date
 
 ),
 

@@ -67,15 +67,11 @@ matched as (
 
 ),
 
--- the sign turns a lower limit into an upper one
 judged as (
 
     select
         *,
-        case
-            when rule in {{ log_loss.rules_with('bad_side', 'below') }} then -1
-            else 1
-        end as sign
+        {{ log_loss.limit_sign() }} as sign
     from matched
     where specificity_rank = 1
 
