@@ -87,12 +87,15 @@ class Data:
         *,
         delay: int = 1,
         region: str = "north",
+        version: str = "1",
     ) -> None:
         """One prediction a day per (probability, label); None stays unlabelled."""
         for ago in days_ago:
             for number, (probability, label) in enumerate(outcomes):
-                id_ = f"{model}-{region}-{ago}-{number}"
-                self.request(model, id_, day(ago), probability, region=region)
+                id_ = f"{model}-{version}-{region}-{ago}-{number}"
+                self.request(
+                    model, id_, day(ago), probability, region=region, version=version
+                )
                 if label is not None:
                     self.label(model, id_, label, day(ago - delay))
 
@@ -104,12 +107,13 @@ class Data:
         probability: float,
         loaded_at: date | None = None,
         region: str = "north",
+        version: str = "1",
     ) -> None:
         self.predictions.append(
             {
                 "request_id": id_,
                 "model_name": model,
-                "model_version": "1",
+                "model_version": version,
                 "predicted_at": predicted_at,
                 "probability": probability,
                 "region": region,
@@ -263,6 +267,15 @@ def situations() -> Data:
     data.predict("gone_quiet", range(21, 28))
     data.limit("mean_log_loss", "gone_quiet", 0.5, 0.6)
 
+    # a version that labels three in ten, mature by age alone, and a small canary whose
+    # days are all labelled the day after
+    three_in_ten = [(0.1, "1"), (0.1, "1"), (0.9, "0")] + [(0.1, None)] * 7
+    data.predict("beside_a_canary", range(1, 28), three_in_ten * 4)
+    data.predict(
+        "beside_a_canary", range(1, 28), [(0.2, "0"), (0.8, "1")] * 5, version="canary"
+    )
+    data.limit("mean_log_loss", "beside_a_canary", 0.5, 0.6)
+
     # a breach before the window, and the same one day later
     for model, bad_day in [("recovered", 13), ("not_recovered", 12)]:
         data.predict(model, set(range(6, 20)) - {bad_day})
@@ -312,7 +325,7 @@ def situations() -> Data:
     ]:
         data.predict(model, RECENT, [(0.2, "0"), (0.2, "1")] * 5)
         for ago in changed_days:
-            data.label(model, f"{model}-north-{ago}-0", "1", day(2))
+            data.label(model, f"{model}-1-north-{ago}-0", "1", day(2))
         data.limit("correction_rate", model, 0.4, 0.9)
 
     # turned away within the last seven days, and before
@@ -405,11 +418,18 @@ class Judged:
     def statuses(self) -> pd.DataFrame:
         return self.project.mart("log_loss_threshold_status")
 
-    def row(self, rule: str, model: str, value: str = "all", label: str = "all"):
+    def row(
+        self,
+        rule: str,
+        model: str,
+        value: str = "all",
+        label: str = "all",
+        version: str = "1",
+    ):
         """The one row about a scope."""
         found = self.statuses.query(
-            "rule == @rule and model_name == @model"
-            " and cohort_value == @value and label == @label"
+            "rule == @rule and model_name == @model and cohort_value == @value"
+            " and label == @label and model_version in (@version, '(none)')"
         )
         assert len(found) == 1, f"{len(found)} rows for {rule} of {model}"
         return found.iloc[0]
@@ -467,6 +487,20 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
 )
 def test_mean_loss_is_judged(judged: Judged, model: str, status: str) -> None:
     assert judged.row("mean_log_loss", model)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "days_ago"),
+    [("1", "error", (20, 14)), ("canary", "ok", (7, 1))],
+)
+def test_a_canary_does_not_move_the_window_of_the_version_beside_it(
+    judged: Judged, version: str, status: str, days_ago: tuple[int, int]
+) -> None:
+    """Each is judged on its own last mature days."""
+    row = judged.row("mean_log_loss", "beside_a_canary", version=version)
+    assert row["status"] == status
+    window = row["window_start_date"].date(), row["window_end_date"].date()
+    assert window == (day(days_ago[0]), day(days_ago[1]))
 
 
 @pytest.mark.parametrize(

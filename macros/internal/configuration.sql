@@ -4,6 +4,7 @@
         epsilon, probability_sum_tolerance, weight, cohorts,
         models: [{name, classes: [{label, column, spelling}]}]
         class_counts: the distinct numbers of classes, ascending
+        unique_predictions, label_horizon_days,
         as_of_date, lookback_days, reprocess_from, mature_days, mature_coverage,
         correction_absolute, correction_relative, evaluation_days
 
@@ -28,6 +29,7 @@
         {{ return({
             'epsilon': 1e-15, 'probability_sum_tolerance': 1e-3, 'weight': none,
             'cohorts': [], 'models': [undeclared], 'class_counts': [2],
+            'unique_predictions': false, 'label_horizon_days': none,
             'as_of_date': none, 'lookback_days': 3, 'reprocess_from': none,
             'mature_days': 14, 'mature_coverage': 0.8, 'correction_absolute': 0.01,
             'correction_relative': 0.02, 'evaluation_days': 7,
@@ -65,6 +67,10 @@
         'cohorts': log_loss._cohorts(),
         'models': models,
         'class_counts': class_counts | sort,
+        'unique_predictions': log_loss._switch('log_loss_unique_predictions'),
+        'label_horizon_days': log_loss._whole_number(
+            'log_loss_label_horizon_days', 1
+        ) if log_loss.setting('log_loss_label_horizon_days') is not none else none,
         'as_of_date': log_loss._date('log_loss_as_of_date'),
         'lookback_days': log_loss._whole_number('log_loss_lookback_days', 0),
         'reprocess_from': log_loss._date('log_loss_reprocess_from'),
@@ -118,6 +124,15 @@
         ) %}
     {% endif %}
     {{ return(number | int) }}
+{% endmacro %}
+
+
+{% macro _switch(name) %}
+    {% set value = log_loss.setting(name) %}
+    {% if value is not boolean %}
+        {% do log_loss.configuration_error(name, value, 'set it to true or false.') %}
+    {% endif %}
+    {{ return(value) }}
 {% endmacro %}
 
 

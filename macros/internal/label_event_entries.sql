@@ -2,13 +2,58 @@
     The label events themselves, without a version: each one is `unmatched` until an
     accepted prediction of its request is loaded, `effective` while it is the truth,
     `superseded` from then on, or rejected. Later loads change these states, so they
-    too are signed entries. Reads the CTEs of `ledger`.
+    too are signed entries. Reads the CTEs of `ledger`, and `aggregated`.
+
+    A pass over everything follows one by one only the events of requests that are not
+    plain. An event of a plain request is unmatched from its load date until the date
+    when `aggregated` posts it, if it does.
 #}
 {% macro label_event_entries(touched=none, cutoff=none) %}
     {{- return(adapter.dispatch('label_event_entries', 'log_loss')(touched, cutoff)) -}}
 {% endmacro %}
 
 {% macro default__label_event_entries(touched, cutoff) -%}
+{%- set request_hash = log_loss.key_hash(['staged.request_id', 'staged.model_name']) -%}
+{%- if not touched -%}
+tangled_requests as (
+
+    select key_hash
+    from shared_requests
+
+    union distinct
+
+    select key_hash
+    from revised_requests
+
+),
+
+plain_label_events as (
+
+    select
+        staged.model_name,
+        staged.recorded_date,
+        count(*) as event_count
+    from {{ ref('stg_log_loss__labels') }} as staged
+    left join tangled_requests on {{ request_hash }} = tangled_requests.key_hash
+    where staged.rejection_reason is null and tangled_requests.key_hash is null
+    group by staged.model_name, staged.recorded_date
+
+),
+
+plain_matches as (
+
+    select
+        model_name,
+        plain_label_date,
+        posting_date,
+        sum(entry_count) as event_count
+    from aggregated
+    where grain_number = 0 and plain_label_date is not null
+    group by model_name, plain_label_date, posting_date
+
+),
+
+{% endif -%}
 -- of several versions the one loaded first
 matching_predictions as (
 
@@ -16,32 +61,63 @@ matching_predictions as (
         staged.request_id,
         staged.model_name,
         min(staged.recorded_at) as recorded_at
+    {%- if touched %}
+    from first_predictions as staged
+    {%- else %}
     from {{ ref('stg_log_loss__predictions') }} as staged
+    inner join tangled_requests on {{ request_hash }} = tangled_requests.key_hash
     where staged.rejection_reason is null
-    {{- log_loss._and_touched('staged', touched) }}
+    {%- endif %}
     group by staged.request_id, staged.model_name
+
+),
+
+tangled_labels as (
+
+    select
+        request_id,
+        model_name,
+        recorded_at,
+        recorded_date,
+        superseded_at
+    from sequenced_labels
+    {%- if not touched %}
+
+    union all
+
+    select
+        staged.request_id,
+        staged.model_name,
+        staged.recorded_at,
+        staged.recorded_date,
+        cast(null as {{ dbt.type_timestamp() }}) as superseded_at
+    from {{ ref('stg_log_loss__labels') }} as staged
+    inner join shared_requests on {{ request_hash }} = shared_requests.key_hash
+    left join revised_requests on {{ request_hash }} = revised_requests.key_hash
+    where staged.rejection_reason is null and revised_requests.key_hash is null
+    {%- endif %}
 
 ),
 
 label_events as (
 
     select
-        ordered_labels.model_name,
-        ordered_labels.recorded_at,
-        ordered_labels.recorded_date as metric_date,
-        ordered_labels.superseded_at,
+        tangled_labels.model_name,
+        tangled_labels.recorded_at,
+        tangled_labels.recorded_date as metric_date,
+        tangled_labels.superseded_at,
         matching_predictions.recorded_at as predicted_from,
         case
-            when matching_predictions.recorded_at > ordered_labels.recorded_at
+            when matching_predictions.recorded_at > tangled_labels.recorded_at
             then matching_predictions.recorded_at
             when matching_predictions.recorded_at is not null
-            then ordered_labels.recorded_at
+            then tangled_labels.recorded_at
         end as matched_at
-    from ordered_labels
+    from tangled_labels
     left join matching_predictions
         on
-            ordered_labels.request_id = matching_predictions.request_id
-            and ordered_labels.model_name = matching_predictions.model_name
+            tangled_labels.request_id = matching_predictions.request_id
+            and tangled_labels.model_name = matching_predictions.model_name
 
 ),
 
@@ -151,7 +227,10 @@ rejected_labels as (
         model_name,
         rejection_reason as reason
     from {{ ref('stg_log_loss__labels') }}
-    where rejection_reason is not null and {{ log_loss.is_rebuilt(cutoff) }}
+    where
+        rejection_reason is not null
+        and {{ log_loss.is_rebuilt(cutoff) }}
+        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
 
     union all
 
@@ -175,6 +254,32 @@ label_event_entries as (
         entry_count
     from label_state_entries
     where recorded_date is not null
+    {%- if not touched %}
+
+    union all
+
+    select
+        recorded_date,
+        recorded_date as metric_date,
+        model_name,
+        'unmatched' as entry_type,
+        cast(null as {{ dbt.type_string() }}) as reason,
+        event_count as entry_count
+    from plain_label_events
+    {%- for entry_type, sign in [('unmatched', '-'), ('effective', '')] %}
+
+    union all
+
+    select
+        posting_date as recorded_date,
+        plain_label_date as metric_date,
+        model_name,
+        '{{ entry_type }}' as entry_type,
+        cast(null as {{ dbt.type_string() }}) as reason,
+        {{ sign }}event_count as entry_count
+    from plain_matches
+    {%- endfor %}
+    {%- endif %}
 
     union all
 

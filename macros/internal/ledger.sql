@@ -13,40 +13,76 @@
                                copy has load_rank 1
         accepted_predictions   one row per request, model and version
         ranked_labels          valid label events that may not be alone, likewise
-        ordered_labels         one row per event, with superseded_at
+        sequenced_labels       one row per such event, with superseded_at
         labels_in_force        events ever in force, with what came before and after
         scored                 each prediction with each labelled interval in force,
                                or with none: once
 
-    Sorting is what costs most, and nearly all rows are alone with their key. A pass
-    over everything therefore counts the hashes of the keys first and sorts only the
-    rows that share one. A pass over few requests sorts them all.
+    Sorting is what costs most, and nearly every request is plain: one prediction and
+    at most one label event, which is no withdrawal. A pass over everything therefore
+    counts the hashes of the requests first and sorts only the others. A pass over few
+    requests sorts them all. These CTEs, of a pass over everything, hold the hashes of
+    what is not plain; two requests with one hash merely count as such.
+
+        shared_requests        requests with several predictions; has_copies where
+                               two of them are of one version
+        revised_requests       requests with several label events, or a withdrawal
 
     touched: name of a CTE with the (request_id, model_name) to keep; none keeps all.
+    since: SQL of the first date on which a row of these was recorded; none if unknown.
     now: only the label in force today instead of every one that ever was.
 #}
-{% macro ledger(touched=none, now=false) %}
-    {{- return(adapter.dispatch('ledger', 'log_loss')(touched, now)) -}}
+{% macro ledger(touched=none, since=none, now=false) %}
+    {{- return(adapter.dispatch('ledger', 'log_loss')(touched, since, now)) -}}
 {% endmacro %}
 
-{% macro default__ledger(touched, now) -%}
+{% macro default__ledger(touched, since, now) -%}
 {%- set settings = log_loss.configuration() -%}
 {%- set probabilities = log_loss.probability_columns() -%}
 {%- set cohorts = log_loss.cohort_columns() -%}
 {%- set counts_first = not (touched or now) -%}
 {%- set request_key = ['staged.request_id', 'staged.model_name'] -%}
-{%- set prediction_key = request_key + ['staged.model_version'] -%}
+{%- set request_hash = log_loss.key_hash(request_key) -%}
 {%- set squared_entropy = log_loss.multiply('entropy', 'entropy') -%}
 {%- if counts_first -%}
-repeated_predictions as (
+crowded_requests as (
 
-    {{ log_loss._repeated_keys('stg_log_loss__predictions', prediction_key) }}
+    select {{ request_hash }} as key_hash
+    from {{ ref('stg_log_loss__predictions') }} as staged
+    group by {{ request_hash }}
+    having count(*) > 1
 
 ),
 
-repeated_labels as (
+shared_requests as (
+    {% if settings.unique_predictions %}
+    select
+        key_hash,
+        0 as has_copies
+    from crowded_requests
+    {%- else %}
+    select
+        key_hash,
+        case when max(copy_count) > 1 then 1 else 0 end as has_copies
+    from (
+        select
+            crowded_requests.key_hash,
+            count(*) as copy_count
+        from {{ ref('stg_log_loss__predictions') }} as staged
+        inner join crowded_requests on {{ request_hash }} = crowded_requests.key_hash
+        group by crowded_requests.key_hash, staged.model_version
+    ) as versions
+    group by key_hash
+    {%- endif %}
 
-    {{ log_loss._repeated_keys('stg_log_loss__labels', request_key) }}
+),
+
+revised_requests as (
+
+    select {{ request_hash }} as key_hash
+    from {{ ref('stg_log_loss__labels') }} as staged
+    group by {{ request_hash }}
+    having count(*) > 1 or min(staged.class_index) = 0
 
 ),
 
@@ -55,38 +91,50 @@ ranked_predictions as (
 
     select
         staged.*,
+        {% if settings.unique_predictions -%}
+        1 as load_rank
+        {%- else -%}
         row_number() over (
-            partition by {{ prediction_key | join(', ') }}
+            partition by
+                {{ request_key | join(', ') }}, staged.model_version
             order by
                 staged.recorded_at,
                 staged.predicted_at,
                 {{ (probabilities + cohorts) | join(',\n                ') }},
                 staged.weight
         ) as load_rank
+        {%- endif %}
     from {{ ref('stg_log_loss__predictions') }} as staged
     {%- if counts_first %}
-    inner join repeated_predictions
-        on {{ log_loss.key_hash(prediction_key) }} = repeated_predictions.key_hash
+    inner join shared_requests
+        on
+            {{ request_hash }} = shared_requests.key_hash
+            and shared_requests.has_copies = 1
     {%- endif %}
     where staged.rejection_reason is null
-    {{- log_loss._and_touched('staged', touched) }}
+    {{- log_loss._and_touched('staged', touched, since) }}
 
 ),
 
 first_predictions as (
 
-    select {{ log_loss._prediction_columns() | indent(8) }}
+    select
+        {{ log_loss._prediction_columns() | indent(8) }},
+        0 as is_single
     from ranked_predictions
     where load_rank = 1
     {%- if counts_first %}
 
     union all
 
-    select {{ log_loss._prediction_columns() | indent(8) }}
+    select
+        {{ log_loss._prediction_columns() | indent(8) }},
+        case when shared_requests.key_hash is null then 1 else 0 end as is_single
     from {{ ref('stg_log_loss__predictions') }} as staged
-    left join repeated_predictions
-        on {{ log_loss.key_hash(prediction_key) }} = repeated_predictions.key_hash
-    where staged.rejection_reason is null and repeated_predictions.key_hash is null
+    left join shared_requests on {{ request_hash }} = shared_requests.key_hash
+    where
+        staged.rejection_reason is null
+        and coalesce(shared_requests.has_copies, 0) = 0
     {%- endif %}
 
 ),
@@ -129,11 +177,10 @@ ranked_labels as (
         ) as load_rank
     from {{ ref('stg_log_loss__labels') }} as staged
     {%- if counts_first %}
-    inner join repeated_labels
-        on {{ log_loss.key_hash(request_key) }} = repeated_labels.key_hash
+    inner join revised_requests on {{ request_hash }} = revised_requests.key_hash
     {%- endif %}
     where staged.rejection_reason is null
-    {{- log_loss._and_touched('staged', touched) }}
+    {{- log_loss._and_touched('staged', touched, since) }}
 
 ),
 
@@ -148,42 +195,6 @@ sequenced_labels as (
         ) as superseded_at
     from ranked_labels
     where load_rank = 1
-
-),
-{%- if counts_first %}
-
--- nothing came before or after them
-single_labels as {{ log_loss.not_materialized() }} (
-
-    select
-        {{ log_loss._label_columns() | indent(8) }},
-        cast(null as {{ dbt.type_timestamp() }}) as superseded_at,
-        cast(null as {{ dbt.type_timestamp() }}) as labeled_until,
-        recorded_at as labeled_since,
-        cast(null as {{ dbt.type_int() }}) as next_class_index
-    from {{ ref('stg_log_loss__labels') }} as staged
-    left join repeated_labels
-        on {{ log_loss.key_hash(request_key) }} = repeated_labels.key_hash
-    where staged.rejection_reason is null and repeated_labels.key_hash is null
-
-),
-{%- endif %}
-
-ordered_labels as {{ log_loss.not_materialized() }} (
-
-    select
-        {{ log_loss._label_columns() | indent(8) }},
-        superseded_at
-    from sequenced_labels
-    {%- if counts_first %}
-
-    union all
-
-    select
-        {{ log_loss._label_columns() | indent(8) }},
-        superseded_at
-    from single_labels
-    {%- endif %}
 
 ),
 
@@ -210,20 +221,25 @@ labels_in_force as (
         lead(class_index) over (
             partition by request_id, model_name
             order by labeled_at, recorded_at, class_index
-        ) as next_class_index
+        ) as next_class_index,
+        0 as is_single
     from sequenced_labels
     where superseded_at is null or superseded_at > recorded_at
     {%- if counts_first %}
 
     union all
 
+    -- nothing came before or after them
     select
         {{ log_loss._label_columns() | indent(8) }},
-        superseded_at,
-        labeled_until,
-        labeled_since,
-        next_class_index
-    from single_labels
+        cast(null as {{ dbt.type_timestamp() }}) as superseded_at,
+        cast(null as {{ dbt.type_timestamp() }}) as labeled_until,
+        recorded_at as labeled_since,
+        cast(null as {{ dbt.type_int() }}) as next_class_index,
+        1 as is_single
+    from {{ ref('stg_log_loss__labels') }} as staged
+    left join revised_requests on {{ request_hash }} = revised_requests.key_hash
+    where staged.rejection_reason is null and revised_requests.key_hash is null
     {%- endif %}
 
 ),
@@ -257,6 +273,8 @@ labeled_predictions as (
         labeled_intervals.labeled_until,
         labeled_intervals.labeled_since,
         labeled_intervals.next_class_index,
+        -- the request has this prediction and this label event, and no other row
+        accepted_predictions.is_single * labeled_intervals.is_single as is_plain,
         {{ log_loss.probability_of_label(
             'labeled_intervals.class_index',
             probabilities,
@@ -301,15 +319,6 @@ scored as (
 {%- endmacro %}
 
 
-{# The hashes that more than one row of a staging model has. #}
-{% macro _repeated_keys(model, key) -%}
-    select {{ log_loss.key_hash(key) }} as key_hash
-    from {{ ref(model) }} as staged
-    group by {{ log_loss.key_hash(key) }}
-    having count(*) > 1
-{%- endmacro %}
-
-
 {% macro _prediction_columns() -%}
 {{ ([
     'request_id', 'model_name', 'model_version', 'predicted_at', 'metric_date',
@@ -330,7 +339,10 @@ recorded_date
 {%- endmacro %}
 
 
-{% macro _and_touched(relation, touched) -%}
+{% macro _and_touched(relation, touched, since) -%}
+{%- if since %}
+        and {{ log_loss.may_be_recorded_since(since, relation) | indent(8) }}
+{%- endif %}
 {%- if touched %}
         and exists (
             select 1

@@ -141,6 +141,46 @@ end
 {%- endmacro %}
 
 
+{#
+    Whether a row of a staging model may be recorded on this date or later, by a plain
+    column of the source, so that the engine can skip what is stored before. Rows whose
+    date is decided by more than that column are kept. True without a date.
+#}
+{% macro may_be_recorded_since(date, relation=none) %}
+    {{- return(adapter.dispatch('may_be_recorded_since', 'log_loss')(date, relation)) -}}
+{% endmacro %}
+
+{% macro default__may_be_recorded_since(date, relation) -%}
+{%- set time = (relation ~ '.' if relation else '') ~ 'unchecked_recorded_at' -%}
+{%- if date -%}
+(
+    {{ time }} >= cast({{ date }} as {{ dbt.type_timestamp() }})
+    or {{ time }} < cast('1900-01-01' as {{ dbt.type_timestamp() }})
+    or {{ time }} is null
+)
+{%- else -%}
+1 = 1
+{%- endif -%}
+{%- endmacro %}
+
+
+{#
+    The first date whose rows an incremental run reads to rebuild the entries since the
+    cutoff: log_loss_label_horizon_days before it, or none for all of history.
+#}
+{% macro history_start(cutoff) %}
+    {{- return(adapter.dispatch('history_start', 'log_loss')(cutoff)) -}}
+{% endmacro %}
+
+{% macro default__history_start(cutoff) %}
+    {% set horizon_days = log_loss.configuration().label_horizon_days %}
+    {% if cutoff and horizon_days is not none %}
+        {{ return(log_loss.add_days(cutoff, -horizon_days)) }}
+    {% endif %}
+    {{ return(none) }}
+{% endmacro %}
+
+
 {# A select list with entry_count as it is and every other sum null. #}
 {% macro only_entry_count() %}
     {{- return(adapter.dispatch('only_entry_count', 'log_loss')()) -}}

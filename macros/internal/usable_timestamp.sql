@@ -9,14 +9,24 @@
 {% endmacro %}
 
 {% macro default__usable_timestamp(column, columns) -%}
-    {%- set timestamp = log_loss.utc_timestamp(
-        log_loss.input_column(column, columns),
-        ((columns or {}).get(column) or {}).get('type')
-    ) -%}
+    {%- set timestamp = log_loss.input_timestamp(column, columns) -%}
     case
         when
             {{ timestamp }} >= cast('1900-01-01' as {{ dbt.type_timestamp() }})
             and {{ timestamp }} < cast('3000-01-01' as {{ dbt.type_timestamp() }})
         then {{ timestamp }}
     end
+{%- endmacro %}
+
+
+{# A column as a UTC timestamp without time zone, whatever it holds. #}
+{% macro input_timestamp(column, columns=none) %}
+    {{- return(adapter.dispatch('input_timestamp', 'log_loss')(column, columns)) -}}
+{% endmacro %}
+
+{% macro default__input_timestamp(column, columns) -%}
+    {{ log_loss.utc_timestamp(
+        log_loss.input_column(column, columns),
+        ((columns or {}).get(column) or {}).get('type')
+    ) }}
 {%- endmacro %}

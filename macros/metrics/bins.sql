@@ -39,10 +39,9 @@
     {%- set nearest = 'ceil(' ~ probability ~ ' * 100)' -%}
     {%- set hundred = log_loss.double(100) -%}
     case
-    {%- for edge in edges[:18] %}
-        when {{ probability }} <= {{ log_loss.double(edge) }} then {{ loop.index0 }}
-    {%- endfor %}
-        when {{ probability }} <= {{ log_loss.double('0.99') }}
+        when
+            {{ probability }} > {{ log_loss.double('0.01') }}
+            and {{ probability }} <= {{ log_loss.double('0.99') }}
         then cast(
             17 + {{ nearest }}
             - case
@@ -55,6 +54,9 @@
             end
             as {{ dbt.type_int() }}
         )
+    {%- for edge in edges[:19] %}
+        when {{ probability }} <= {{ log_loss.double(edge) }} then {{ loop.index0 }}
+    {%- endfor %}
     {%- for edge in edges[117:] %}
         when {{ probability }} <= {{ log_loss.double(edge) }}
         then {{ 117 + loop.index0 }}

@@ -23,7 +23,7 @@
 {%- set ends = {'open': 0, 'revised': 1, 'withdrawn': 2} -%}
 {%- set scope = [
     'metric_date', 'model_name', 'model_version', 'class_index', 'begins_as', 'ends_as',
-    'prediction_date', 'posting_date', 'reversal_date',
+    'prediction_date', 'posting_date', 'reversal_date', 'plain_label_date',
 ] -%}
 {#- counted at the instant, whatever is left of it by the end of the day -#}
 {%- set label_counts = {
@@ -54,7 +54,9 @@ touched_requests as (
         request_id,
         model_name
     from {{ ref('stg_log_loss__predictions') }}
-    where {{ log_loss.is_rebuilt(cutoff) }}
+    where
+        {{ log_loss.is_rebuilt(cutoff) }}
+        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
 
     union distinct
 
@@ -62,12 +64,14 @@ touched_requests as (
         request_id,
         model_name
     from {{ ref('stg_log_loss__labels') }}
-    where {{ log_loss.is_rebuilt(cutoff) }}
+    where
+        {{ log_loss.is_rebuilt(cutoff) }}
+        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
 
 ),
 
 {% endif -%}
-{{ log_loss.ledger(touched) }},
+{{ log_loss.ledger(touched, log_loss.history_start(cutoff)) }},
 
 dated_postings as (
 
@@ -111,6 +115,8 @@ postings as (
         prediction_date,
         posting_date,
         cast(superseded_at as date) as reversal_date,
+        case when is_plain = 1 then cast(label_recorded_at as date) end
+            as plain_label_date,
         {% for cohort in cohorts -%}
         {{ cohort }},
         {% endfor -%}
@@ -133,7 +139,8 @@ binned_postings as (
 ),
 
 -- The one heavy pass. A row carries the dates of all its entries, so a posting and
--- its reversal are aggregated together and told apart afterwards.
+-- its reversal are aggregated together and told apart afterwards. Counts are added up
+-- as doubles, which are exact up to 2^53: DuckDB adds up integers in 128 bits.
 aggregated as (
 
     select
@@ -141,7 +148,8 @@ aggregated as (
         {{ log_loss.rollup_grain_keys() | indent(8) }},
         count(*) as entry_count,
         {% for sum in summed -%}
-        sum({{ sum.name }}) as {{ sum.name }}{{ ',' if not loop.last }}
+        sum(cast({{ sum.name }} as {{ log_loss.type_double() }}))
+            as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from binned_postings
     group by {{ log_loss.rollup_grouping_sets(scope) | indent(4) }}
@@ -241,7 +249,8 @@ ledger_sums as (
     select
         {{ keys | join(',\n        ') }},
         {% for sum in sums -%}
-        sum({{ sum.name }}) as {{ sum.name }}{{ ',' if not loop.last }}
+        sum(cast({{ sum.name }} as {{ log_loss.type_double() }}))
+            as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from ledger_entries
     where {{ log_loss.is_rebuilt(cutoff) }}
@@ -262,7 +271,10 @@ rejected_predictions as (
         {% endfor -%}
         rejection_reason as reason
     from {{ ref('stg_log_loss__predictions') }}
-    where rejection_reason is not null and {{ log_loss.is_rebuilt(cutoff) }}
+    where
+        rejection_reason is not null
+        and {{ log_loss.is_rebuilt(cutoff) }}
+        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
 
     union all
 
@@ -309,7 +321,9 @@ input_rows as (
         model_name,
         count(*) as entry_count
     from {{ ref('stg_log_loss__predictions') }}
-    where {{ log_loss.is_rebuilt(cutoff) }}
+    where
+        {{ log_loss.is_rebuilt(cutoff) }}
+        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
     group by recorded_date, model_name
 
     union all
@@ -320,7 +334,9 @@ input_rows as (
         model_name,
         count(*) as entry_count
     from {{ ref('stg_log_loss__labels') }}
-    where {{ log_loss.is_rebuilt(cutoff) }}
+    where
+        {{ log_loss.is_rebuilt(cutoff) }}
+        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
     group by recorded_date, model_name
 
 ),
@@ -380,6 +396,8 @@ counts as (
     where {{ log_loss.is_rebuilt(cutoff) }}
     group by
         {{ count_keys | join(',\n        ') }}
+    -- an event may come and be matched on one date
+    having sum(entry_count) <> 0
 
 ),
 
@@ -396,7 +414,10 @@ summed as (
         {{ log_loss.class_label('class_index') | indent(8) }} as label,
         entry_type,
         cast(null as {{ dbt.type_string() }}) as reason,
-        {{ sums | map(attribute='name') | join(',\n        ') }}
+        {% for sum in sums -%}
+        cast({{ sum.name }} as {{ sum.type }})
+            as {{ sum.name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from ledger_sums
 
     union all

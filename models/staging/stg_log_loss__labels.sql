@@ -7,6 +7,7 @@
     'labeled_at': 'every label',
 }) -%}
 {%- set has_loaded_at = columns is not none and 'loaded_at' in columns -%}
+{%- set stored_by = 'loaded_at' if has_loaded_at else 'labeled_at' -%}
 
 with
 
@@ -31,7 +32,9 @@ typed as (
             as own_loaded_at
         {%- else -%}
         cast(null as {{ dbt.type_timestamp() }}) as own_loaded_at
-        {%- endif %}
+        {%- endif %},
+        {{ log_loss.input_timestamp(stored_by, columns) | indent(8) }}
+            as unchecked_recorded_at
     from source
 
 ),
@@ -90,5 +93,6 @@ select
     labeled_at,
     recorded_at,
     coalesce(cast(recorded_at as date), {{ log_loss.undated() }}) as recorded_date,
+    unchecked_recorded_at,
     rejection_reason
 from dated

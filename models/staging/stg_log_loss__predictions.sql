@@ -22,6 +22,7 @@
 {%- endif -%}
 {%- do log_loss.require_input_columns('log_loss_predictions', columns, needed) -%}
 {%- set has_loaded_at = columns is not none and 'loaded_at' in columns -%}
+{%- set stored_by = 'loaded_at' if has_loaded_at else 'predicted_at' -%}
 {%- set probabilities = log_loss.probability_columns() -%}
 {%- set all_binary = settings.class_counts == [2] -%}
 
@@ -48,6 +49,8 @@ typed as (
         {% else -%}
         cast(null as {{ dbt.type_timestamp() }}) as own_loaded_at,
         {% endif -%}
+        {{ log_loss.input_timestamp(stored_by, columns) | indent(8) }}
+            as unchecked_recorded_at,
         {{ log_loss.class_count() }} as class_count,
         {% for probability in probabilities -%}
         {{ log_loss.class_probability(loop.index0, columns) }}
@@ -152,6 +155,7 @@ select
     coalesce(dated_on, {{ log_loss.undated() }}) as metric_date,
     recorded_at,
     coalesce(cast(recorded_at as date), {{ log_loss.undated() }}) as recorded_date,
+    unchecked_recorded_at,
     class_count,
     {% for probability in probabilities -%}
     {{ probability }},

@@ -1,0 +1,36 @@
+{#
+    What: fails where two valid predictions have the same request, model and version.
+    When it matters: `log_loss_unique_predictions` promises that there are none, so the
+    package does not look for them, and counts each.
+    How to resolve: remove the copies in the input model, or set
+    `log_loss_unique_predictions: false` and run `dbt build --full-refresh --select
+    package:log_loss`.
+    One pass over hashes, then only the rows that share one are compared.
+#}
+{{ config(
+    enabled=var('log_loss_unique_predictions', false) | as_bool, severity='error'
+) }}
+{%- set key = ['staged.request_id', 'staged.model_name', 'staged.model_version'] %}
+
+with
+
+shared_hashes as (
+
+    select {{ log_loss.key_hash(key) }} as key_hash
+    from {{ ref('stg_log_loss__predictions') }} as staged
+    where staged.rejection_reason is null
+    group by {{ log_loss.key_hash(key) }}
+    having count(*) > 1
+
+)
+
+select
+    staged.request_id,
+    staged.model_name,
+    staged.model_version,
+    count(*) as row_count
+from {{ ref('stg_log_loss__predictions') }} as staged
+inner join shared_hashes on {{ log_loss.key_hash(key) }} = shared_hashes.key_hash
+where staged.rejection_reason is null
+group by staged.request_id, staged.model_name, staged.model_version
+having count(*) > 1
