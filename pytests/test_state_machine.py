@@ -282,9 +282,9 @@ def without_touched_history(package: Path) -> None:
     """Read only the new rows of a request, and not all of them."""
     change_file(
         package / "macros/internal/ledger.sql",
-        "{% macro _and_touched(relation, touched) -%}\n{%- if touched %}",
-        "{% macro _and_touched(relation, touched) -%}\n{%- if touched %}\n"
-        "        and {{ relation }}.recorded_date >= date '2024-03-01'",
+        "            and staged.model_name = {{ touched }}.model_name\n",
+        "            and staged.model_name = {{ touched }}.model_name\n"
+        "            and staged.recorded_date >= date '2024-03-01'\n",
     )
 
 

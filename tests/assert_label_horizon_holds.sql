@@ -1,8 +1,9 @@
 {#
     What: warns of requests with rows loaded more than `log_loss_label_horizon_days`
     apart, by the date on which the last of them was loaded.
-    When it matters: an incremental run reads no older rows, so a label that comes later
-    is unmatched, and a copy of a prediction that comes later is counted once more.
+    When it matters: an incremental run reads no older rows. A label whose prediction is
+    out of sight is unmatched; one whose predecessor is, is counted beside it; a copy of
+    a prediction is counted once more.
     How to resolve: set `log_loss_label_horizon_days` to the largest `days_apart`, and
     restate from the earliest date returned, with
     `dbt build --select int_log_loss__rollup+ --vars '{log_loss_reprocess_from: DATE}'`.
@@ -10,7 +11,9 @@
 #}
 {%- set horizon_days = var('log_loss_label_horizon_days', none) -%}
 {{ config(
-    enabled=(horizon_days is not none), severity='warn', tags=['log_loss_full_scan']
+    enabled=(horizon_days is not none),
+    severity='warn',
+    tags=['log_loss_full_scan']
 ) }}
 
 with

@@ -1,8 +1,9 @@
 {#
     What: as of every date, a day has no more labels than accepted predictions and no
     fewer than none; today no label has a negative count.
-    When it matters: never, unless rows were changed in place in a source; the ledger
-    then posted something that it can no longer take back.
+    When it matters: never, unless rows were changed in place in a source, or came in
+    beyond `log_loss_label_horizon_days`; the ledger then posted something that it can no
+    longer take back.
     How to resolve: rebuild with
     `dbt build --full-refresh --select int_log_loss__rollup+`.
 #}

@@ -7,7 +7,7 @@
     `dbt build --select int_log_loss__rollup+ --vars '{log_loss_reprocess_from: DATE}'`.
     The last processed date is left out: rows may have arrived since the run.
 #}
-{{ config(severity='warn') }}
+{{ config(severity='warn', tags=['log_loss_full_scan']) }}
 
 with
 

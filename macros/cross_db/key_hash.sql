@@ -34,27 +34,3 @@
 {% macro bigquery__key_hash(columns) -%}
     farm_fingerprint({{ dbt.concat(columns) }})
 {%- endmacro %}
-
-
-{#
-    Between `as` and the query of a CTE that several read: DuckDB and Postgres would
-    store it, at the cost of its rows, where reading the source twice is cheaper. Other
-    engines do not, and know no such words.
-#}
-{% macro not_materialized() %}
-    {{- return(adapter.dispatch('not_materialized', 'log_loss')()) -}}
-{% endmacro %}
-
-{% macro default__not_materialized() -%}
-{%- endmacro %}
-
-{% macro duckdb__not_materialized() -%}
-    not materialized
-{%- endmacro %}
-
-{% macro postgres__not_materialized() -%}
-    not materialized
-{%- endmacro %}
-
-{% macro redshift__not_materialized() -%}
-{%- endmacro %}

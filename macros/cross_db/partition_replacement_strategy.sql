@@ -49,6 +49,23 @@
 {% endmacro %}
 
 
+{#
+    How rows lie within the table, so that a reader of few dates skips the rest: none
+    where partitions do that or the engine keeps the order of loading.
+#}
+{% macro cluster_by_date(column) %}
+    {{- return(adapter.dispatch('cluster_by_date', 'log_loss')(column)) -}}
+{% endmacro %}
+
+{% macro default__cluster_by_date(column) %}
+    {{- return(none) -}}
+{% endmacro %}
+
+{% macro snowflake__cluster_by_date(column) %}
+    {{- return([column]) -}}
+{% endmacro %}
+
+
 {# Spark's own default is a Hive text table. #}
 {% macro partitioned_file_format() %}
     {{- return(adapter.dispatch('partitioned_file_format', 'log_loss')()) -}}

@@ -78,6 +78,31 @@
 {%- endmacro %}
 
 
+{# A column of an input as another type; text that cannot be read as it is null. #}
+{% macro input_value(name, columns, type) %}
+    {{- return(adapter.dispatch('input_value', 'log_loss')(name, columns, type)) -}}
+{% endmacro %}
+
+{% macro default__input_value(name, columns, type) %}
+    {%- set column = log_loss.input_column(name, columns) -%}
+    {{- return(
+        log_loss.cast_text(column, type) if log_loss.is_text(name, columns)
+        else 'cast(' ~ column ~ ' as ' ~ type ~ ')'
+    ) -}}
+{% endmacro %}
+
+
+{# Whether a column of an input is known to be text. #}
+{% macro is_text(name, columns) %}
+    {{ return(adapter.dispatch('is_text', 'log_loss')(name, columns)) }}
+{% endmacro %}
+
+{% macro default__is_text(name, columns) %}
+    {% set type = ((columns or {}).get(name | lower) or {}).get('type', '') | lower %}
+    {{ return('char' in type or 'text' in type or 'string' in type) }}
+{% endmacro %}
+
+
 {# A column that names what a row holds for; empty or null, it holds for all. #}
 {% macro scope_text(name, columns) %}
     {{- return(adapter.dispatch('scope_text', 'log_loss')(name, columns)) -}}

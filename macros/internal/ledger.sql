@@ -54,26 +54,30 @@ crowded_requests as (
 
 ),
 
-shared_requests as (
-    {% if settings.unique_predictions %}
+crowded_versions as (
+
     select
+        {% if settings.unique_predictions -%}
         key_hash,
-        0 as has_copies
+        1 as copy_count
     from crowded_requests
-    {%- else %}
+        {%- else -%}
+        crowded_requests.key_hash,
+        count(*) as copy_count
+    from {{ ref('stg_log_loss__predictions') }} as staged
+    inner join crowded_requests on {{ request_hash }} = crowded_requests.key_hash
+    group by crowded_requests.key_hash, staged.model_version
+        {%- endif %}
+
+),
+
+shared_requests as (
+
     select
         key_hash,
         case when max(copy_count) > 1 then 1 else 0 end as has_copies
-    from (
-        select
-            crowded_requests.key_hash,
-            count(*) as copy_count
-        from {{ ref('stg_log_loss__predictions') }} as staged
-        inner join crowded_requests on {{ request_hash }} = crowded_requests.key_hash
-        group by crowded_requests.key_hash, staged.model_version
-    ) as versions
+    from crowded_versions
     group by key_hash
-    {%- endif %}
 
 ),
 
@@ -111,8 +115,10 @@ ranked_predictions as (
             {{ request_hash }} = shared_requests.key_hash
             and shared_requests.has_copies = 1
     {%- endif %}
-    where staged.rejection_reason is null
-    {{- log_loss._and_touched('staged', touched, since) }}
+    {{- log_loss._join_touched(touched) }}
+    where
+        staged.rejection_reason is null
+        and {{ log_loss.may_be_recorded_since(since, 'staged') | indent(8) }}
 
 ),
 
@@ -179,8 +185,10 @@ ranked_labels as (
     {%- if counts_first %}
     inner join revised_requests on {{ request_hash }} = revised_requests.key_hash
     {%- endif %}
-    where staged.rejection_reason is null
-    {{- log_loss._and_touched('staged', touched, since) }}
+    {{- log_loss._join_touched(touched) }}
+    where
+        staged.rejection_reason is null
+        and {{ log_loss.may_be_recorded_since(since, 'staged') | indent(8) }}
 
 ),
 
@@ -339,18 +347,12 @@ recorded_date
 {%- endmacro %}
 
 
-{% macro _and_touched(relation, touched, since) -%}
-{%- if since %}
-        and {{ log_loss.may_be_recorded_since(since, relation) | indent(8) }}
-{%- endif %}
+{% macro _join_touched(touched) -%}
 {%- if touched %}
-        and exists (
-            select 1
-            from {{ touched }}
-            where
-                {{ touched }}.request_id = {{ relation }}.request_id
-                and {{ touched }}.model_name = {{ relation }}.model_name
-        )
+    inner join {{ touched }}
+        on
+            staged.request_id = {{ touched }}.request_id
+            and staged.model_name = {{ touched }}.model_name
 {%- endif %}
 {%- endmacro %}
 

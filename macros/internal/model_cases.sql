@@ -108,14 +108,12 @@
             {%- do branches.append(null_double) -%}
         {%- elif class.column is none -%}
             {%- do branches.append(
-                log_loss.double(1) ~ ' - cast('
-                ~ log_loss.input_column(model.classes[1].column, columns)
-                ~ ' as ' ~ double ~ ')'
+                log_loss.double(1) ~ ' - '
+                ~ log_loss.input_value(model.classes[1].column, columns, double)
             ) -%}
         {%- else -%}
             {%- do branches.append(
-                'cast(' ~ log_loss.input_column(class.column, columns) ~ ' as '
-                ~ double ~ ')'
+                log_loss.input_value(class.column, columns, double)
             ) -%}
         {%- endif -%}
     {%- endfor -%}

@@ -147,7 +147,9 @@ end
     date is decided by more than that column are kept. True without a date.
 #}
 {% macro may_be_recorded_since(date, relation=none) %}
-    {{- return(adapter.dispatch('may_be_recorded_since', 'log_loss')(date, relation)) -}}
+    {{- return(adapter.dispatch('may_be_recorded_since', 'log_loss')(
+        date, relation
+    )) -}}
 {% endmacro %}
 
 {% macro default__may_be_recorded_since(date, relation) -%}

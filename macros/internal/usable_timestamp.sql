@@ -25,8 +25,12 @@
 {% endmacro %}
 
 {% macro default__input_timestamp(column, columns) -%}
+    {%- if log_loss.is_text(column, columns) -%}
+    {{ log_loss.input_value(column, columns, dbt.type_timestamp()) }}
+    {%- else -%}
     {{ log_loss.utc_timestamp(
         log_loss.input_column(column, columns),
         ((columns or {}).get(column) or {}).get('type')
     ) }}
+    {%- endif -%}
 {%- endmacro %}

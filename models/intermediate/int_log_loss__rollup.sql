@@ -4,6 +4,7 @@
         incremental_strategy=log_loss.partition_replacement_strategy(),
         unique_key='recorded_date',
         partition_by=log_loss.partition_by_date('recorded_date'),
+        cluster_by=log_loss.cluster_by_date('recorded_date'),
         file_format=log_loss.partitioned_file_format(),
         on_schema_change='fail'
     )

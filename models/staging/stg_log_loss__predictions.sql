@@ -65,10 +65,8 @@ typed as (
         ) as cohort_{{ loop.index }},
         {% endfor -%}
         {% if settings.weight -%}
-        cast(
-            {{ log_loss.input_column(settings.weight, columns) }}
-            as {{ log_loss.type_double() }}
-        ) as weight
+        {{ log_loss.input_value(settings.weight, columns, log_loss.type_double()) }}
+            as weight
         {%- else -%}
         {{ log_loss.double(1) }} as weight
         {%- endif %}
