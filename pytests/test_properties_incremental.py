@@ -202,16 +202,13 @@ def one_label(request_id: str, label: str | None, number: int) -> Row:
     return label_row(UNDECLARED, request_id, label, day(number), day(number))
 
 
-def loads(*steps: tuple[list[Row], list[Row]]) -> list[DataSet]:
-    return [DataSet(predictions, labels, {}, True) for predictions, labels in steps]
-
-
 def test_loads_that_reach_back(user_project: UserProject) -> None:
     """Old requests that later loads return to, far beyond the lookback."""
     nobody = {**one_prediction("future", 0, None), "loaded_at": FAR_FUTURE}
     # a later event, but loaded before the one it follows: that posts nothing any more
     overtaking = {**one_label("overtaken", "0", 5), "loaded_at": day(2)}
-    steps = loads(
+    run_in_steps(
+        user_project,
         (
             [one_prediction(name, 0) for name in ("returning", "overtaken", "copied")]
             + [nobody],
@@ -231,16 +228,6 @@ def test_loads_that_reach_back(user_project: UserProject) -> None:
         ),
         ([], [one_label("returning", "0", 40)]),
     )
-    seen = DataSet([], [], {}, True)
-    for number, step in enumerate(steps):
-        step.load_into(user_project, append=number > 0)
-        seen = replace(
-            seen,
-            predictions=seen.predictions + step.predictions,
-            labels=seen.labels + step.labels,
-        )
-        user_project.run()
-        check_marts(user_project, seen)
 
 
 def test_a_row_beyond_the_lookback_needs_and_gets_a_restatement(
@@ -281,7 +268,7 @@ def test_a_restatement_empties_the_partitions_of_deleted_rows(
 
 
 def run_in_steps(project: UserProject, *steps: tuple[list[Row], list[Row]]) -> DataSet:
-    """Load, run, load, run; what was loaded in all."""
+    """Load, run, compare, and again; what was loaded in all."""
     seen = DataSet([], [], {}, True)
     for number, (predictions, labels) in enumerate(steps):
         step = DataSet(predictions, labels, {}, True)
@@ -292,6 +279,7 @@ def run_in_steps(project: UserProject, *steps: tuple[list[Row], list[Row]]) -> D
             labels=seen.labels + labels,
         )
         project.run()
+        check_marts(project, seen)
     return seen
 
 
@@ -328,13 +316,12 @@ def test_one_timestamp_in_2099_moves_no_clock_and_no_cutoff(
 ) -> None:
     far_off = {**one_prediction("far off", 1), "loaded_at": FAR_FUTURE}
     also_far_off = {**one_label("r", "1", 1), "labeled_at": FAR_FUTURE}
-    seen = run_in_steps(
+    run_in_steps(
         user_project,
         ([one_prediction("r", 0), far_off], [also_far_off]),
         ([one_prediction("s", 1)], [one_label("r", "0", 1)]),
         ([one_prediction("t", 2)], [one_label("s", "1", 2)]),
     )
-    check_marts(user_project, seen)
     assert labeled_count(user_project) == 2
     [clock] = user_project.mart_rows("int_log_loss__clock")
     assert clock["as_of_date"] == day(2).date()
@@ -347,13 +334,12 @@ def test_rows_without_any_time_are_seen_by_every_run(
         row = one_prediction(request_id, 0)
         return {**row, "predicted_at": None, "loaded_at": None}
 
-    seen = run_in_steps(
+    run_in_steps(
         user_project,
         ([one_prediction("r", 0), timeless("u")], []),
         ([one_prediction("s", 20), timeless("v")], []),
         ([timeless("w")], []),
     )
-    check_marts(user_project, seen)
     [count] = user_project.rows(
         "select sum(row_count) as n from log_loss_rejections"
         " where reason = 'missing_predicted_at'"

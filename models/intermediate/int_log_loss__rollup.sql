@@ -415,10 +415,7 @@ summed as (
         {{ log_loss.class_label('class_index') | indent(8) }} as label,
         entry_type,
         cast(null as {{ dbt.type_string() }}) as reason,
-        {% for sum in sums -%}
-        cast({{ sum.name }} as {{ sum.type }})
-            as {{ sum.name }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ sums | map(attribute='name') | join(',\n        ') }}
     from ledger_sums
 
     union all
