@@ -2,6 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_DATA := data/bench
+BENCH_OPTIONS :=
 export DBT_PROFILES_DIR := $(CURDIR)/profiles
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
@@ -31,13 +32,15 @@ docs: $(VENV)/build ## dbt's documentation site, in target/
 	$(BIN)/dbt docs generate
 
 bench: $(VENV)/dev ## Time the package beside its peers; an hour, and 40 GB in BENCH_DATA
+	# to try it out: make bench BENCH_OPTIONS='--millions 1 --days --rounds 1'
 	for peer in evidently nannyml; do \
 		python3 -m venv $(VENV)-$$peer && $(VENV)-$$peer/bin/python -m pip install \
 			--quiet --disable-pip-version-check \
 			-r benchmarks/requirements-$$peer.txt || exit; \
 	done
 	$(BIN)/python benchmarks/bench.py $(BENCH_DATA) \
-		--evidently $(VENV)-evidently/bin/python --nannyml $(VENV)-nannyml/bin/python
+		--evidently $(VENV)-evidently/bin/python --nannyml $(VENV)-nannyml/bin/python \
+		$(BENCH_OPTIONS)
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(VENV)-* target logs data log_loss.duckdb
