@@ -7,6 +7,11 @@
     cast({{ dbt.dateadd('day', days, date) }} as date)
 {%- endmacro %}
 
+{# `dbt.dateadd` stops at a null there #}
+{% macro spark__add_days(date, days) -%}
+    date_add({{ date }}, {{ days }})
+{%- endmacro %}
+
 
 {# Whole days from one date to another. #}
 {% macro days_between(first_date, second_date) %}
@@ -17,6 +22,11 @@
 
 {% macro default__days_between(first_date, second_date) -%}
     {{ dbt.datediff(first_date, second_date, 'day') }}
+{%- endmacro %}
+
+{# so does `dbt.datediff` #}
+{% macro spark__days_between(first_date, second_date) -%}
+    datediff({{ second_date }}, {{ first_date }})
 {%- endmacro %}
 
 

@@ -92,13 +92,23 @@
 {% endmacro %}
 
 
+{# The type of a column of an input, lowercase; empty while it is not known. #}
+{% macro input_type(name, columns) %}
+    {{ return(adapter.dispatch('input_type', 'log_loss')(name, columns)) }}
+{% endmacro %}
+
+{% macro default__input_type(name, columns) %}
+    {{ return(((columns or {}).get(name | lower) or {}).get('type', '') | lower) }}
+{% endmacro %}
+
+
 {# Whether a column of an input is known to be text. #}
 {% macro is_text(name, columns) %}
     {{ return(adapter.dispatch('is_text', 'log_loss')(name, columns)) }}
 {% endmacro %}
 
 {% macro default__is_text(name, columns) %}
-    {% set type = ((columns or {}).get(name | lower) or {}).get('type', '') | lower %}
+    {% set type = log_loss.input_type(name, columns) %}
     {{ return('char' in type or 'text' in type or 'string' in type) }}
 {% endmacro %}
 

@@ -90,7 +90,7 @@ tangled_labels as (
         staged.model_name,
         staged.recorded_at,
         staged.recorded_date,
-        cast(null as {{ dbt.type_timestamp() }}) as superseded_at
+        cast(null as {{ log_loss.type_utc_timestamp() }}) as superseded_at
     from {{ ref('stg_log_loss__labels') }} as staged
     inner join shared_requests on {{ request_hash }} = shared_requests.key_hash
     left join revised_requests on {{ request_hash }} = revised_requests.key_hash
@@ -229,8 +229,7 @@ rejected_labels as (
     from {{ ref('stg_log_loss__labels') }}
     where
         rejection_reason is not null
-        and {{ log_loss.is_rebuilt(cutoff) }}
-        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
+        and {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
 
     union all
 

@@ -240,8 +240,8 @@ labels_in_force as (
     -- nothing came before or after them
     select
         {{ log_loss._label_columns() | indent(8) }},
-        cast(null as {{ dbt.type_timestamp() }}) as superseded_at,
-        cast(null as {{ dbt.type_timestamp() }}) as labeled_until,
+        cast(null as {{ log_loss.type_utc_timestamp() }}) as superseded_at,
+        cast(null as {{ log_loss.type_utc_timestamp() }}) as labeled_until,
         recorded_at as labeled_since,
         cast(null as {{ dbt.type_int() }}) as next_class_index,
         1 as is_single
@@ -258,7 +258,7 @@ labeled_intervals as (
 
     select
         *,
-        coalesce(superseded_at, cast('9999-12-31' as {{ dbt.type_timestamp() }}))
+        coalesce(superseded_at, cast('9999-12-31' as {{ log_loss.type_utc_timestamp() }}))
             as in_force_until
     from labels_in_force
     where

@@ -156,13 +156,24 @@ end
 {%- set time = (relation ~ '.' if relation else '') ~ 'unchecked_recorded_at' -%}
 {%- if date -%}
 (
-    {{ time }} >= cast({{ date }} as {{ dbt.type_timestamp() }})
-    or {{ time }} < cast('1900-01-01' as {{ dbt.type_timestamp() }})
+    {{ time }} >= cast({{ date }} as {{ log_loss.type_utc_timestamp() }})
+    or {{ time }} < cast('1900-01-01' as {{ log_loss.type_utc_timestamp() }})
     or {{ time }} is null
 )
 {%- else -%}
 1 = 1
 {%- endif -%}
+{%- endmacro %}
+
+
+{# is_rebuilt for the rows of a staging model, where the engine can skip the others. #}
+{% macro is_row_rebuilt(cutoff) %}
+    {{- return(adapter.dispatch('is_row_rebuilt', 'log_loss')(cutoff)) -}}
+{% endmacro %}
+
+{% macro default__is_row_rebuilt(cutoff) -%}
+{{ log_loss.is_rebuilt(cutoff) }}
+and {{ log_loss.may_be_recorded_since(cutoff) }}
 {%- endmacro %}
 
 

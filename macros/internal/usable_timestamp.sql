@@ -12,8 +12,8 @@
     {%- set timestamp = log_loss.input_timestamp(column, columns) -%}
     case
         when
-            {{ timestamp }} >= cast('1900-01-01' as {{ dbt.type_timestamp() }})
-            and {{ timestamp }} < cast('3000-01-01' as {{ dbt.type_timestamp() }})
+            {{ timestamp }} >= cast('1900-01-01' as {{ log_loss.type_utc_timestamp() }})
+            and {{ timestamp }} < cast('3000-01-01' as {{ log_loss.type_utc_timestamp() }})
         then {{ timestamp }}
     end
 {%- endmacro %}
@@ -26,11 +26,10 @@
 
 {% macro default__input_timestamp(column, columns) -%}
     {%- if log_loss.is_text(column, columns) -%}
-    {{ log_loss.input_value(column, columns, dbt.type_timestamp()) }}
+    {{ log_loss.input_value(column, columns, log_loss.type_utc_timestamp()) }}
     {%- else -%}
     {{ log_loss.utc_timestamp(
-        log_loss.input_column(column, columns),
-        ((columns or {}).get(column) or {}).get('type')
+        log_loss.input_column(column, columns), log_loss.input_type(column, columns)
     ) }}
     {%- endif -%}
 {%- endmacro %}

@@ -55,9 +55,7 @@ touched_requests as (
         request_id,
         model_name
     from {{ ref('stg_log_loss__predictions') }}
-    where
-        {{ log_loss.is_rebuilt(cutoff) }}
-        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
+    where {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
 
     union distinct
 
@@ -65,9 +63,7 @@ touched_requests as (
         request_id,
         model_name
     from {{ ref('stg_log_loss__labels') }}
-    where
-        {{ log_loss.is_rebuilt(cutoff) }}
-        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
+    where {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
 
 ),
 
@@ -274,8 +270,7 @@ rejected_predictions as (
     from {{ ref('stg_log_loss__predictions') }}
     where
         rejection_reason is not null
-        and {{ log_loss.is_rebuilt(cutoff) }}
-        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
+        and {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
 
     union all
 
@@ -322,9 +317,7 @@ input_rows as (
         model_name,
         count(*) as entry_count
     from {{ ref('stg_log_loss__predictions') }}
-    where
-        {{ log_loss.is_rebuilt(cutoff) }}
-        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
+    where {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
     group by recorded_date, model_name
 
     union all
@@ -335,9 +328,7 @@ input_rows as (
         model_name,
         count(*) as entry_count
     from {{ ref('stg_log_loss__labels') }}
-    where
-        {{ log_loss.is_rebuilt(cutoff) }}
-        and {{ log_loss.may_be_recorded_since(cutoff) | indent(8) }}
+    where {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
     group by recorded_date, model_name
 
 ),

@@ -31,7 +31,7 @@ typed as (
         {{ log_loss.usable_timestamp('loaded_at', columns) | indent(8) }}
             as own_loaded_at
         {%- else -%}
-        cast(null as {{ dbt.type_timestamp() }}) as own_loaded_at
+        cast(null as {{ log_loss.type_utc_timestamp() }}) as own_loaded_at
         {%- endif %},
         {{ log_loss.input_timestamp(stored_by, columns) | indent(8) }}
             as unchecked_recorded_at
