@@ -3,10 +3,9 @@ import os
 from pathlib import Path
 
 import pytest
-from dbt.cli.main import dbtRunner
 from hypothesis import settings
 
-from harness import PROJECT, UserProject
+from harness import PROJECT, UserProject, install_packages
 
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
@@ -27,11 +26,7 @@ def installed_package(tmp_path_factory: pytest.TempPathFactory) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if done.exists():
             return
-        result = dbtRunner().invoke(
-            ["--quiet", "deps"]
-            + ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-        )
-        assert result.success, result.exception
+        install_packages(PROJECT)
         done.touch()
 
 

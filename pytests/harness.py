@@ -38,6 +38,8 @@ class UserProject:
     target_path: Path
     variables: dict = field(default_factory=dict)
     project: Path = PROJECT
+    # where profiles.yml is, if not in the project
+    profiles: Path | None = None
 
     def invoke(self, *arguments: str) -> dbtRunnerResult:
         """Run dbt and return its result, without raising on failures."""
@@ -53,7 +55,7 @@ class UserProject:
                 "--project-dir",
                 str(self.project),
                 "--profiles-dir",
-                str(self.project),
+                str(self.profiles or self.project),
                 "--target-path",
                 str(self.target_path),
                 "--log-path",
@@ -139,6 +141,15 @@ def failing_rows(
     return project.query(nodes[0].compiled_code)
 
 
+def install_packages(project: Path) -> None:
+    """What a user's `dbt deps` does."""
+    result = dbtRunner().invoke(
+        ["--quiet", "deps", "--project-dir", str(project)]
+        + ["--profiles-dir", str(project)]
+    )
+    assert result.success, result.exception
+
+
 def scratch_project(
     directory: Path, files: dict[str, str], variables: dict | None = None
 ) -> UserProject:
@@ -150,10 +161,7 @@ def scratch_project(
     for name, text in files.items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_text(text)
-    result = dbtRunner().invoke(
-        ["--quiet", "deps", "--project-dir", str(copy), "--profiles-dir", str(copy)]
-    )
-    assert result.success, result.exception
+    install_packages(copy)
     return UserProject(
         directory / "warehouse.duckdb",
         directory / "target",

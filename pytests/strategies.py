@@ -347,15 +347,21 @@ def requests(
 
 @st.composite
 def blocks(draw: DrawFn, model: Model) -> Case:
+    return block(
+        model,
+        size=draw(st.sampled_from([0, 29, 30, 31, 60])),
+        rare=draw(st.sampled_from([0, 9, 10, 15])),
+        revised=draw(st.sampled_from([0, 1, 4])),
+        is_certain=draw(st.booleans()),
+    )
+
+
+def block(model: Model, size: int, rare: int, revised: int, is_certain: bool) -> Case:
     """A day around the limits of 30 labels and of 10 of the rarer class.
 
     A few labels are wrong at first and revised a day later. With a certain model
     each right label costs almost nothing and each wrong one the most there is.
     """
-    size = draw(st.sampled_from([0, 29, 30, 31, 60]))
-    rare = draw(st.sampled_from([0, 9, 10, 15]))
-    revised = draw(st.sampled_from([0, 1, 4]))
-    is_certain = draw(st.booleans())
     predicted_at = FIRST_DAY + timedelta(days=1, hours=9)
     spellings = model.truths[:2]
     predictions, labels = [], []

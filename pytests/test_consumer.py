@@ -16,10 +16,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.cli.main import dbtRunnerResult
 from sklearn import metrics
 
-from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject, messages
+from harness import (
+    LABEL_COLUMNS,
+    PREDICTION_COLUMNS,
+    UserProject,
+    install_packages,
+    messages,
+)
 
 REPOSITORY = Path(__file__).parent.parent
 BANK = REPOSITORY / "integration_tests"
@@ -102,11 +108,7 @@ def installed_copy(directory: Path) -> Path:
     packages = directory / "packages.yml"
     assert "- local: ..\n" in packages.read_text()
     packages.write_text(f"packages:\n  - local: {REPOSITORY}\n")
-    result = dbtRunner().invoke(
-        ["--quiet", "deps"]
-        + ["--project-dir", str(directory), "--profiles-dir", str(directory)]
-    )
-    assert result.success, result.exception
+    install_packages(directory)
     return directory
 
 

@@ -109,7 +109,8 @@ def rollup_cells(rows: list[Row]) -> dict[tuple, dict[str, float]]:
     """Sums by everything else in the row, the counts included."""
     cells = {}
     for row in rows:
-        key = tuple(item for item in row.items() if not is_sum(item[1]))
+        # Spark puts the partition column last
+        key = tuple(sorted(item for item in row.items() if not is_sum(item[1])))
         assert key not in cells, f"twice in the roll-up: {key}"
         cells[key] = {name: value for name, value in row.items() if is_sum(value)}
     return cells

@@ -10,12 +10,22 @@
     (({{ left }}) * ({{ right }}))
 {%- endmacro %}
 
-{# factors below 1e-150 are the only ones whose product can underflow #}
+{#
+    Two factors of at least 1e-150, or one of at least 1, cannot underflow. Others do where
+    the product is below the smallest double.
+#}
 {% macro postgres__multiply(left, right) -%}
-    {%- set smallest = log_loss.double('1e-150') -%}
+    {%- set product = log_loss.default__multiply(left, right) -%}
+    {%- set small = log_loss.double('1e-150') -%}
     case
-        when abs({{ left }}) < {{ smallest }} or abs({{ right }}) < {{ smallest }}
+        when abs({{ left }}) >= {{ small }} and abs({{ right }}) >= {{ small }}
+        then {{ product }}
+        when
+            abs({{ left }}) >= 1 or abs({{ right }}) >= 1
+            or {{ left }} = 0 or {{ right }} = 0
+        then {{ product }}
+        when abs({{ left }}) < {{ log_loss.double('5e-324') }} / abs({{ right }})
         then {{ log_loss.double(0) }}
-        else ({{ left }}) * ({{ right }})
+        else {{ product }}
     end
 {%- endmacro %}

@@ -9,9 +9,9 @@ raw_scores as (
         version,
         cast(nullif(scored_at, '') as timestamp) as scored_at,
         cast(nullif(landed_at, '') as timestamp) as landed_at,
-        cast(nullif(score_1, '') as double precision) as score_1,
-        cast(nullif(score_2, '') as double precision) as score_2,
-        cast(nullif(score_3, '') as double precision) as score_3,
+        cast(nullif(score_1, '') as {{ log_loss.type_double() }}) as score_1,
+        cast(nullif(score_2, '') as {{ log_loss.type_double() }}) as score_2,
+        cast(nullif(score_3, '') as {{ log_loss.type_double() }}) as score_3,
         nullif(upper(trim(country)), '') as country,
         channel,
         cast(amount_eur as decimal(12, 2)) as amount

@@ -22,10 +22,10 @@ select
     '{{ cohort_name }}' as cohort_name,
     '{{ cohort_value }}' as cohort_value,
     '{{ label }}' as label,
-    cast({{ 'null' if warn_at is none else warn_at }} as double precision) as warn_at,
-    cast({{ 'null' if error_at is none else error_at }} as double precision)
+    cast({{ 'null' if warn_at is none else warn_at }} as {{ log_loss.type_double() }}) as warn_at,
+    cast({{ 'null' if error_at is none else error_at }} as {{ log_loss.type_double() }})
         as error_at,
     {{ min_labeled_count }} as min_labeled_count,
-    cast({{ min_coverage }} as double precision) as min_coverage
+    cast({{ min_coverage }} as {{ log_loss.type_double() }}) as min_coverage
 {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -1,0 +1,104 @@
+"""`pytest pytests/engines --engine NAME`: the suite on one warehouse, beside DuckDB."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness import PROJECT, REPOSITORY, UserProject
+from engines import warehouses
+from engines.warehouses import TIME_ZONE, WAREHOUSES, Warehouse
+
+# the profiles of the package's demo, of the tests' project and of the bank's
+PROFILES = ("log_loss", "user_project", "acme_bank")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=sorted(WAREHOUSES), default="duckdb")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "engines(*names): runs on these engines alone")
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """What is about one engine is no test of another."""
+    engine = config.getoption("--engine")
+    kept, others = [], []
+    for item in items:
+        marker = item.get_closest_marker("engines")
+        (kept if marker is None or engine in marker.args else others).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=others)
+
+
+@dataclass
+class WarehouseProject(UserProject):
+    """A project whose data is in a warehouse instead of a DuckDB file."""
+
+    warehouse: Warehouse = field(kw_only=True)
+
+    def load_rows(
+        self, table: str, rows: list[dict], columns: dict[str, str], append=False
+    ) -> None:
+        """Labels come with times that have a time zone, predictions with UTC ones."""
+        if table == "labels":
+            columns = {
+                name: "timestamptz" if type_ == "timestamp" else type_
+                for name, type_ in columns.items()
+            }
+        self.warehouse.load(table, rows, columns, append)
+
+    def rows(self, sql: str) -> list[dict]:
+        return self.warehouse.rows(sql)
+
+
+class Projects:
+    """What dbt runs in one warehouse."""
+
+    def __init__(self, warehouse: Warehouse, directory: Path) -> None:
+        self.warehouse = warehouse
+        self.directory = directory
+        profile = {"target": "conformance", "outputs": {"conformance": warehouse.output}}
+        (directory / "profiles.yml").write_text(yaml.dump(dict.fromkeys(PROFILES, profile)))
+
+    def project(self, path: Path, variables: dict | None = None) -> WarehouseProject:
+        return WarehouseProject(
+            self.directory,
+            self.directory / f"target_{path.name}",
+            variables or {},
+            path,
+            self.directory,
+            warehouse=self.warehouse,
+        )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def time_zone() -> None:
+    os.environ["TZ"] = TIME_ZONE
+    time.tzset()
+
+
+@pytest.fixture(scope="session")
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Projects]:
+    name = request.config.getoption("--engine")
+    directory = tmp_path_factory.mktemp(name)
+    with WAREHOUSES[name](directory) as warehouse:
+        yield Projects(warehouse, directory)
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projects]:
+    directory = tmp_path_factory.mktemp("reference")
+    with warehouses.duckdb(directory) as warehouse:
+        yield Projects(warehouse, directory)

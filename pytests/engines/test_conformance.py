@@ -1,0 +1,165 @@
+"""The same rows give the same marts on every engine, in one run or in several.
+
+Each engine's marts are compared with the oracle's, which computes them from the rows
+in plain Python, and with DuckDB's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from engines.conftest import Projects, WarehouseProject
+from harness import PROJECT, REPOSITORY, install_packages, messages, outcomes_of
+from oracle import fail_on
+from strategies import (
+    DECLARED,
+    FIRST_DAY,
+    UNDECLARED,
+    DataSet,
+    Row,
+    block,
+    prediction_row,
+    request,
+)
+from test_properties_incremental import (
+    batches,
+    check_marts,
+    check_same_rollup,
+    rollup,
+)
+
+BANK = REPOSITORY / "integration_tests"
+MARTS = [path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql")]
+SETTINGS = {
+    "log_loss_models": [model.declaration for model in DECLARED],
+    "log_loss_cohorts": ["device", "region"],
+    "log_loss_weight": "amount",
+    "log_loss_mature_days": 2,
+    "log_loss_mature_coverage": 0.8,
+    "log_loss_correction_absolute": 0.01,
+    "log_loss_lookback_days": 3,
+    "log_loss_epsilon": 1e-15,
+}
+# after every other row of the hostile data
+LAST_DAY = FIRST_DAY + timedelta(days=60)
+
+
+# ------------------------------------------------------------------ whole projects
+
+
+@pytest.mark.parametrize("path", [REPOSITORY, BANK], ids=["demo", "bank"])
+def test_a_project_builds_as_on_duckdb(
+    path: Path, engine: Projects, reference: Projects
+) -> None:
+    """Seeds, contracts, unit tests and data tests included, with the same verdicts."""
+    if path == BANK:
+        install_packages(path)
+    here, duckdb = engine.project(path), reference.project(path)
+    outcomes = []
+    for project in (here, duckdb):
+        result = project.invoke("build", *project.warehouse.excluded)
+        assert result.success, "\n".join(messages(result))
+        outcomes.append(outcomes_of(result))
+    assert outcomes[0] == {name: outcomes[1][name] for name in outcomes[0]}
+    for mart in MARTS:
+        fail_on(differences(mart, relation_rows(here, mart), relation_rows(duckdb, mart)))
+
+
+def relation_rows(project: WarehouseProject, name: str) -> list[Row]:
+    schema = "main_ml_quality" if project.project == BANK else "main"
+    return project.rows(f"select * from {schema}.{name}")
+
+
+def differences(name: str, actual: list[Row], expected: list[Row]) -> list[str]:
+    """Everything but doubles exactly; doubles to 1e-9."""
+    assert expected, f"{name} is empty"
+    doubles = {
+        column for row in expected for column in row if isinstance(row[column], float)
+    }
+
+    def keyed(rows: list[Row]) -> dict[tuple, Row]:
+        exact = [column for column in expected[0] if column not in doubles]
+        cells = {tuple(row[column] for column in exact): row for row in rows}
+        assert len(cells) == len(rows), f"rows of {name} differ in doubles alone"
+        return cells
+
+    have, want = keyed(actual), keyed(expected)
+    found = [f"{name} lacks {key}" for key in want.keys() - have.keys()]
+    found += [f"only in {name}: {key}" for key in have.keys() - want.keys()]
+    for key in have.keys() & want.keys():
+        found += [
+            f"{name} {key} {column}: {have[key][column]!r}, not {want[key][column]!r}"
+            for column in doubles
+            if not is_near(have[key][column], want[key][column])
+        ]
+    return found
+
+
+def is_near(actual: object, expected: object) -> bool:
+    if actual is None or expected is None:
+        return actual is expected
+    return math.isclose(actual, expected, rel_tol=1e-9, abs_tol=1e-12)
+
+
+# ------------------------------------------------------------------ hostile rows
+
+
+def hostile_data() -> DataSet:
+    models = (UNDECLARED, *DECLARED)
+    cases = [request(models, Random(number)) for number in range(120)]
+    cases += [block(model, 31, 10, 4, is_certain=False) for model in models]
+    return DataSet(
+        predictions=[row for predictions, _ in cases for row in predictions],
+        labels=[row for _, labels in cases for row in labels],
+        variables=SETTINGS,
+        has_loaded_at=True,
+    )
+
+
+def test_hostile_loads(engine: Projects, reference: Projects) -> None:
+    """A full refresh and three loads on top; late rows, copies, revisions in each.
+
+    The last load is then deleted again, and its day restated: strategies replace the
+    partitions that have new rows, and that day has none left.
+    """
+    data = hostile_data()
+    last = prediction_row(UNDECLARED, "last", "v1", LAST_DAY, LAST_DAY, 0.3)
+    loads = [
+        *batches(data, 3, Random(1)),
+        replace(data, predictions=[last], labels=[]),
+    ]
+    projects = [p.project(PROJECT, data.variables) for p in (engine, reference)]
+    seen = replace(data, predictions=[], labels=[])
+    for number, load in enumerate(loads):
+        seen = replace(
+            seen,
+            predictions=seen.predictions + load.predictions,
+            labels=seen.labels + load.labels,
+        )
+        for project in projects:
+            load.load_into(project, append=number > 0)
+            project.run(*([] if number else ["--full-refresh"]))
+        check_against(seen, *projects)
+    for project in projects:
+        data.load_into(project)
+        project.variables = {
+            **data.variables,
+            "log_loss_reprocess_from": LAST_DAY.date().isoformat(),
+        }
+        project.run()
+    check_against(data, *projects)
+
+
+def check_against(
+    seen: DataSet, here: WarehouseProject, duckdb: WarehouseProject
+) -> None:
+    check_marts(here, seen)
+    check_same_rollup(rollup(here), rollup(duckdb))
+    name = "log_loss_threshold_status"
+    fail_on(differences(name, here.mart_rows(name), duckdb.mart_rows(name)))

@@ -1,0 +1,135 @@
+"""What differs between engines lives in macros; here each gives the same everywhere."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+import pytest
+
+from engines.conftest import Projects
+from harness import PROJECT, messages
+
+# expressions of 0 or 1 for what must hold, else the value
+GAPS = {
+    # the double type, and how numbers are written
+    "a double has 53 bits": (
+        "case when {{ log_loss.double(1) }} - {{ log_loss.double('1e-15') }} < {{ log_loss.double(1) }}"
+        " then 1 else 0 end",
+        1,
+    ),
+    "infinity is beyond the largest double": (
+        "case when {{ log_loss.cast_text(\"'inf'\", log_loss.type_double()) }} > {{ log_loss.largest_double() }}"
+        " then 1 else 0 end",
+        1,
+    ),
+    "an exact sum of decimals is a sum of doubles": (
+        "{{ log_loss.double('0.1') }} + {{ log_loss.double('0.2') }}",
+        0.1 + 0.2,
+    ),
+    "tiny products are zero": ("{{ log_loss.multiply(log_loss.double('1e-200'), log_loss.double('-1e-200')) }}", 0),
+    "a tiny factor is kept": ("{{ log_loss.multiply(log_loss.double('1e-300'), log_loss.double('0.5')) }}", 5e-301),
+    "and with a large one": ("{{ log_loss.multiply(log_loss.double('-1e9'), log_loss.double('1e-300')) }}", -1e-291),
+    "a subnormal product": ("{{ log_loss.multiply(log_loss.double('1e-160'), log_loss.double('1e-160')) }}", 1e-320),
+    "nothing times zero": ("{{ log_loss.multiply(log_loss.double('1e-300'), log_loss.double(0)) }}", 0),
+    "products": ("{{ log_loss.multiply(log_loss.double('-0.5'), log_loss.double('0.25')) }}", -0.125),
+    # division, logarithms and NaN
+    "whole numbers divide to a fraction": ("{{ log_loss.safe_divide('1', '2') }}", 0.5),
+    "nothing divides by zero": ("{{ log_loss.safe_divide('1', '0') }}", None),
+    "the logarithm of zero is clipped": (
+        "{{ log_loss.row_log_loss(\"'1'\", log_loss.double(0)) }}",
+        -math.log(1e-15),
+    ),
+    "the loss of a certain model": (
+        "{{ log_loss.row_log_loss(\"'1'\", log_loss.double(1)) }}",
+        -math.log(1 - 1e-15),
+    ),
+    "NaN is no probability": (
+        "case when {{ log_loss.cast_text(\"'nan'\", log_loss.type_double()) }} >= 0"
+        " and {{ log_loss.cast_text(\"'nan'\", log_loss.type_double()) }} <= 1 then 1 else 0 end",
+        0,
+    ),
+    "a clipped null is null": ("{{ log_loss.clip_probability(log_loss.cast_text('null', log_loss.type_double())) }}", None),
+    # labels
+    "true is a label": ("{{ log_loss.normalize_label('cast(1 = 1 as boolean)') }}", "1"),
+    "a double is a label": ("{{ log_loss.normalize_label(log_loss.double(1)) }}", "1"),
+    "so is a text of it": ("{{ log_loss.normalize_label(\"' 0.00'\") }}", "0"),
+    "zeros elsewhere stay": ("{{ log_loss.strip_zero_decimals(\"'10.50'\") }}", "10.50"),
+    "and so does a ten": ("{{ log_loss.strip_zero_decimals(\"'10'\") }}", "10"),
+    # dates
+    "a leap day": ("{{ log_loss.add_days(log_loss.date_literal('2024-02-28'), 1) }}", date(2024, 2, 29)),
+    "days back": ("{{ log_loss.add_days(log_loss.date_literal('2024-03-01'), -1) }}", date(2024, 2, 29)),
+    "a date that is none": ("{{ log_loss.add_days('cast(null as date)', 1) }}", None),
+    "a spring with 23 hours in a day": (
+        "{{ log_loss.days_between(log_loss.date_literal('2024-03-09'), log_loss.date_literal('2024-03-11')) }}",
+        2,
+    ),
+    "days between nothing": (
+        "{{ log_loss.days_between('cast(null as date)', log_loss.date_literal('2024-03-11')) }}",
+        None,
+    ),
+    "the later first": (
+        "{{ log_loss.days_between(log_loss.date_literal('2024-03-01'), log_loss.date_literal('2024-02-28')) }}",
+        -2,
+    ),
+    "no date": ("{{ log_loss.undated() }}", date(1970, 1, 1)),
+    "a day later, in the hour that a clock skips": (
+        "cast({{ log_loss.day_after(\"cast('2024-03-09 02:30:00' as \" ~ log_loss.type_utc_timestamp() ~ ')') }}"
+        " as " "{{ dbt.type_string() }})",
+        "2024-03-10 02:30:00",
+    ),
+    # bins
+    "an edge belongs to the bin below": ("{{ log_loss.score_bin(log_loss.double('0.07')) }}", 24),
+    "also where arithmetic misses it": ("{{ log_loss.score_bin(log_loss.double('0.55')) }}", 72),
+    "the smallest bin": ("{{ log_loss.score_bin(log_loss.double('1e-8')) }}", 0),
+    "the largest bin": ("{{ log_loss.score_bin(log_loss.double(1)) }}", 135),
+    "no loss": ("{{ log_loss.loss_bin(log_loss.double(0)) }}", -1000),
+    "the loss of a coin": (
+        "{{ log_loss.loss_bin(log_loss.double(0.6931471805599453)) }}",
+        math.ceil(math.log(math.log(2)) / math.log(1.02 / 0.98)),
+    ),
+    "a hash is of all columns": (
+        "case when {{ log_loss.key_hash([\"'a'\", \"'b'\"]) }} = {{ log_loss.key_hash([\"'a'\", \"'b'\"]) }}"
+        " and {{ log_loss.key_hash([\"'a'\", \"'b'\"]) }} <> {{ log_loss.key_hash([\"'a'\", \"'c'\"]) }}"
+        " and {{ log_loss.key_hash([\"'a'\", \"'b'\"]) }} <> {{ log_loss.key_hash([\"'c'\", \"'b'\"]) }}"
+        " then 1 else 0 end",
+        1,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def values(engine: Projects) -> dict[str, object]:
+    """All of them in one query."""
+    columns = [
+        f"{expression} as c{number}"
+        for number, (expression, _) in enumerate(GAPS.values())
+    ]
+    project = engine.project(PROJECT)
+    inline = "select\n    " + ",\n    ".join(columns)
+    result = project.invoke("compile", "--inline", inline)
+    assert result.success, messages(result)
+    [row] = project.rows(result.result.results[0].node.compiled_code)
+    return dict(zip(GAPS, row.values(), strict=True))
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_a_gap_is_bridged(gap: str, values: dict[str, object]) -> None:
+    value, expected = values[gap], GAPS[gap][1]
+    if isinstance(expected, float):
+        assert value == pytest.approx(expected, rel=1e-15)
+    else:
+        assert value == expected
+
+
+def test_text_that_is_no_number(engine: Projects) -> None:
+    """Null where an engine can say so; Postgres stops and names the text."""
+    project = engine.project(PROJECT)
+    inline = "select {{ log_loss.cast_text(\"'so-so'\", log_loss.type_double()) }} as x"
+    compiled = project.invoke("compile", "--inline", inline)
+    sql = compiled.result.results[0].node.compiled_code
+    if engine.warehouse.output["type"] == "postgres":
+        with pytest.raises(Exception, match="so-so"):
+            project.rows(sql)
+    else:
+        assert project.rows(sql) == [{"x": None}]

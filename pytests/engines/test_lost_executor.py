@@ -1,0 +1,62 @@
+"""An executor that dies in the middle of a build is replaced, and its work repeated."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from engines.conftest import Projects
+from engines.test_conformance import hostile_data
+from harness import PROJECT
+from test_properties_incremental import check_marts, check_same_rollup, rollup
+
+EXECUTOR = b"CoarseGrainedExecutorBackend"
+
+
+def executors() -> list[int]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if command and EXECUTOR in command:
+            found.append(int(process.name))
+    return found
+
+
+class Killer(threading.Thread):
+    """Kills an executor every few seconds, three in all."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.killed: list[int] = []
+        self.is_over = threading.Event()
+
+    def run(self) -> None:
+        while len(self.killed) < 3 and not self.is_over.wait(4):
+            alive = executors()
+            if alive:
+                os.kill(alive[0], signal.SIGKILL)
+                self.killed.append(alive[0])
+
+
+@pytest.mark.engines("spark-distributed")
+def test_a_lost_executor_changes_nothing(engine: Projects) -> None:
+    data = hostile_data()
+    project = engine.project(PROJECT, data.variables)
+    data.load_into(project)
+    project.full_refresh()
+    undisturbed = rollup(project)
+    killer = Killer()
+    killer.start()
+    project.full_refresh()
+    killer.is_over.set()
+    killer.join()
+    assert len(killer.killed) == 3, "the build was over before the executors were"
+    check_same_rollup(rollup(project), undisturbed)
+    check_marts(project, data)
