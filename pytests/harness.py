@@ -40,6 +40,7 @@ class UserProject:
     project: Path = PROJECT
     # where profiles.yml is, if not in the project
     profiles: Path | None = None
+    schema: str = "main"
 
     def invoke(self, *arguments: str) -> dbtRunnerResult:
         """Run dbt and return its result, without raising on failures."""
@@ -109,7 +110,7 @@ class UserProject:
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def mart_rows(self, name: str) -> list[dict]:
-        return self.rows(f"select * from main.{name}")
+        return self.rows(f"select * from {self.schema}.{name}")
 
     def query(self, sql: str) -> pd.DataFrame:
         with duckdb.connect(str(self.path)) as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import PROJECT, REPOSITORY, UserProject
+from harness import REPOSITORY, UserProject, install_packages
 from engines import warehouses
-from engines.warehouses import TIME_ZONE, WAREHOUSES, Warehouse
+from engines.warehouses import SCHEMA, TIME_ZONE, WAREHOUSES, Warehouse
 
 # the profiles of the package's demo, of the tests' project and of the bank's
 PROFILES = ("log_loss", "user_project", "acme_bank")
@@ -71,14 +72,46 @@ class Projects:
         (directory / "profiles.yml").write_text(yaml.dump(dict.fromkeys(PROFILES, profile)))
 
     def project(self, path: Path, variables: dict | None = None) -> WarehouseProject:
+        """One of the repository's projects, the package itself among them."""
+        if self.warehouse.falls_short:
+            copied = self.copy(path)
+        else:
+            copied = path
+            if path != REPOSITORY:
+                install_packages(path)
         return WarehouseProject(
             self.directory,
             self.directory / f"target_{path.name}",
             variables or {},
-            path,
+            copied,
             self.directory,
+            SCHEMA,
             warehouse=self.warehouse,
         )
+
+    def copy(self, path: Path) -> Path:
+        copied = self.directory / "projects" / path.name
+        if copied.exists():
+            return copied
+        copied.mkdir(parents=True)
+        for name in ("dbt_project.yml", "macros", "models", "seeds", "tests"):
+            if (path / name).is_dir():
+                shutil.copytree(path / name, copied / name)
+            elif (path / name).exists():
+                shutil.copy(path / name, copied)
+        (copied / "macros").mkdir(exist_ok=True)
+        (copied / "macros" / "emulator.sql").write_text(self.warehouse.macros)
+        if path == REPOSITORY:
+            for name, (old, new) in self.warehouse.replacements.items():
+                text = (copied / name).read_text()
+                assert old in text, f"{name} no longer has {old!r}"
+                (copied / name).write_text(text.replace(old, new))
+        else:
+            package = self.copy(REPOSITORY)
+            (copied / "packages.yml").write_text(f"packages:\n  - local: {package}\n")
+            shutil.copy(self.directory / "profiles.yml", copied)
+            install_packages(copied)
+        return copied
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -74,9 +74,11 @@ GAPS = {
     ),
     "no date": ("{{ log_loss.undated() }}", date(1970, 1, 1)),
     "a day later, in the hour that a clock skips": (
-        "cast({{ log_loss.day_after(\"cast('2024-03-09 02:30:00' as \" ~ log_loss.type_utc_timestamp() ~ ')') }}"
-        " as " "{{ dbt.type_string() }})",
-        "2024-03-10 02:30:00",
+        "case when {{ log_loss.day_after("
+        "\"cast('2024-03-09 02:30:00' as \" ~ log_loss.type_utc_timestamp() ~ ')'"
+        ") }} = cast('2024-03-10 02:30:00' as {{ log_loss.type_utc_timestamp() }})"
+        " then 1 else 0 end",
+        1,
     ),
     # bins
     "an edge belongs to the bin below": ("{{ log_loss.score_bin(log_loss.double('0.07')) }}", 24),
