@@ -3,10 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_DATA := data/bench
 BENCH_OPTIONS :=
+ENGINES := duckdb postgres spark spark-distributed snowflake bigquery
 export DBT_PROFILES_DIR := $(CURDIR)/profiles
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: build test flights demo-data lint docs bench clean
+.PHONY: build test test-engines flights demo-data lint docs bench clean
 
 build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
 	$(BIN)/dbt build
@@ -14,6 +15,20 @@ build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
 
 test: $(VENV)/dev lint ## Every test: the linter and the suites in pytests/
 	$(BIN)/python -m pytest -n 2
+
+test-engines: $(ENGINES:%=test-engine-%) test-duckdb-2 test-dbt-1.12 test-dialects ## \
+	The same numbers on every engine; Java 17 for Spark
+
+test-engine-%: $(VENV)-engines/built ## The conformance suite on one of them
+	$(VENV)-engines/bin/python -m pytest pytests/engines --engine $*
+
+test-duckdb-2 test-dbt-1.12: test-%: $(VENV)-%/built ## The same on DuckDB, other versions
+	$(VENV)-$*/bin/python -m pytest pytests/engines pytests/test_oracle_demo.py \
+		--engine duckdb
+
+test-dialects: $(VENV)-dialects/built $(VENV)-googlesql/built ## Compiled SQL, only read
+	GOOGLESQL_PYTHON=$(VENV)-googlesql/bin/python \
+		$(VENV)-dialects/bin/python -m pytest pytests/engines --engine dialects
 
 lint: $(VENV)/dev ## sqlfluff over the models and the data tests
 	$(BIN)/sqlfluff lint models tests
@@ -54,3 +69,10 @@ $(VENV)/dev: requirements-dev.txt
 	python3 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@ $(VENV)/build
+
+# each of these lists is complete; make must not take the marks for its own leftovers
+.PRECIOUS: $(VENV)-%/built
+$(VENV)-%/built: pytests/engines/requirements/%.txt
+	python3 -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@

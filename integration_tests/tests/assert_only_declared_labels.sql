@@ -8,7 +8,11 @@ from {{ ref('log_loss', 'log_loss_daily_by_class') }}
 where
     case model_name
         when 'card_fraud' then label in ('legit', 'fraud')
-        when 'repayment' then label in ('on_time', 'late', 'won''t_pay')
+        when 'repayment' then label in (
+            'on_time',
+            'late',
+            {{ dbt.string_literal(dbt.escape_single_quotes("won't_pay")) }}
+        )
         when 'churn' then label in ('0', '1')
         else 1 = 0
     end = (1 = 0)

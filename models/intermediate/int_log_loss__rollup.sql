@@ -388,8 +388,9 @@ counts as (
     where {{ log_loss.is_rebuilt(cutoff) }}
     group by
         {{ count_keys | join(',\n        ') }}
-    -- an event may come and be matched on one date
-    having sum(entry_count) <> 0
+    -- an event may come and be matched on one date; unqualified, BigQuery takes the
+    -- name for that of the sum above
+    having sum(counted_entries.entry_count) <> 0
 
 ),
 

@@ -37,6 +37,7 @@ from test_properties_incremental import (
 
 BANK = REPOSITORY / "integration_tests"
 MARTS = [path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql")]
+ROW_LEVEL = "log_loss_scored_predictions"
 SETTINGS = {
     "log_loss_models": [model.declaration for model in DECLARED],
     "log_loss_cohorts": ["device", "region"],
@@ -54,7 +55,15 @@ LAST_DAY = FIRST_DAY + timedelta(days=60)
 # ------------------------------------------------------------------ whole projects
 
 
-@pytest.mark.parametrize("path", [REPOSITORY, BANK], ids=["demo", "bank"])
+# the others take minutes to load its seeds, row by row
+DEMO = pytest.param(
+    REPOSITORY,
+    marks=pytest.mark.engines("duckdb", "postgres", "spark", "bigquery"),
+    id="demo",
+)
+
+
+@pytest.mark.parametrize("path", [DEMO, pytest.param(BANK, id="bank")])
 def test_a_project_builds_as_on_duckdb(
     path: Path, engine: Projects, reference: Projects
 ) -> None:
@@ -70,6 +79,9 @@ def test_a_project_builds_as_on_duckdb(
         outcomes.append(outcomes_of(result))
     assert outcomes[0] == {name: outcomes[1][name] for name in outcomes[0]}
     for mart in MARTS:
+        if mart == ROW_LEVEL and here.warehouse.falls_short:
+            # the client reads a null timestamp of an emulator as 1970
+            continue
         fail_on(differences(mart, here.mart_rows(mart), duckdb.mart_rows(mart)))
 
 
@@ -87,8 +99,9 @@ def differences(name: str, actual: list[Row], expected: list[Row]) -> list[str]:
         return cells
 
     have, want = keyed(actual), keyed(expected)
-    found = [f"{name} lacks {key}" for key in want.keys() - have.keys()]
-    found += [f"only in {name}: {key}" for key in have.keys() - want.keys()]
+    # like rows beside each other
+    unlike = sorted(have.keys() ^ want.keys(), key=str)
+    found = [f"{name} {'has' if key in have else 'lacks'} {key}" for key in unlike]
     for key in have.keys() & want.keys():
         found += [
             f"{name} {key} {column}: {have[key][column]!r}, not {want[key][column]!r}"

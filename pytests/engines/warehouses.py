@@ -292,8 +292,13 @@ def spark_distributed(directory: Path) -> Iterator[Warehouse]:
 # Emulators: a dialect spoken over DuckDB, and no warehouse
 
 
-# a temporary table is outside the emulator's database
+# a temporary table is outside the emulator's database, and it takes minutes to read the
+# thousands of rows that dbt puts into one statement
 SNOWFLAKE_MACROS = """
+{% macro snowflake__get_batch_size() %}
+    {{ return(500) }}
+{% endmacro %}
+
 {% macro snowflake__create_table_as(temporary, relation, compiled_code, language='sql') %}
     {% if not temporary %}
         {{ return(dbt.snowflake__create_table_as(

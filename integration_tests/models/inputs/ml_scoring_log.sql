@@ -1,4 +1,5 @@
 -- The bank's scoring log in the shape that log_loss_predictions asks for.
+-- The times lack their seconds, which BigQuery insists on.
 with
 
 raw_scores as (
@@ -7,14 +8,14 @@ raw_scores as (
         scoring_id,
         model,
         version,
-        cast(nullif(scored_at, '') as timestamp) as scored_at,
-        cast(nullif(landed_at, '') as timestamp) as landed_at,
+        cast(nullif(scored_at, '') || ':00' as timestamp) as scored_at,
+        cast(nullif(landed_at, '') || ':00' as timestamp) as landed_at,
         cast(nullif(score_1, '') as {{ log_loss.type_double() }}) as score_1,
         cast(nullif(score_2, '') as {{ log_loss.type_double() }}) as score_2,
         cast(nullif(score_3, '') as {{ log_loss.type_double() }}) as score_3,
         nullif(upper(trim(country)), '') as country,
         channel,
-        cast(amount_eur as decimal(12, 2)) as amount
+        cast(amount_eur as {{ dbt.type_numeric() }}) as amount
     from {{ ref('raw_scoring_log') }}
     where channel <> 'load_test'
 
