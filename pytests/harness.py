@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pandas as pd
+import yaml
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 PROJECT = Path(__file__).parent / "project"
@@ -140,6 +143,18 @@ def failing_rows(
     """What a data test returned."""
     nodes = [node.node for node in result.result.results if node.node.name == test]
     return project.query(nodes[0].compiled_code)
+
+
+def run_command(project: UserProject, command: str) -> dbtRunnerResult:
+    """What a data test tells a user to run, with the variables it names."""
+    program, *arguments = shlex.split(command)
+    assert program == "dbt", command
+    given = arguments.index("--vars")
+    for name, value in yaml.safe_load(arguments[given + 1]).items():
+        text = value.isoformat() if isinstance(value, date) else value
+        project.variables = {**project.variables, name: text}
+    del arguments[given : given + 2]
+    return project.invoke(*arguments)
 
 
 def install_packages(project: Path) -> None:

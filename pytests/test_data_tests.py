@@ -6,8 +6,6 @@ would hide a defect.
 
 from __future__ import annotations
 
-import re
-import shlex
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,7 +14,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from dbt.cli.main import dbtRunnerResult
 
 from harness import (
@@ -27,6 +24,7 @@ from harness import (
     failing_rows,
     messages,
     outcomes_of,
+    run_command,
     scratch_project,
 )
 
@@ -231,13 +229,6 @@ LATE_PREDICTIONS = [prediction("late", 4), prediction("later", 2)]
 LATE_LABELS = [label("r1", "1", 3), label("late", "0", 5)]
 
 
-def command_of_the_comment() -> list[str]:
-    """The arguments for dbt with which the test says to heal what it found."""
-    text = (REPOSITORY / "tests" / f"{COMPLETE}.sql").read_text()
-    (command,) = re.findall(r"`(dbt build .*?)`", text, flags=re.DOTALL)
-    return shlex.split(command)[1:]
-
-
 def marts(project: UserProject) -> dict[str, pd.DataFrame]:
     names = project.query(
         """
@@ -248,7 +239,7 @@ def marts(project: UserProject) -> dict[str, pd.DataFrame]:
     return {name: project.query(f"from {name} order by all") for name in names}
 
 
-def test_rows_behind_the_lookback_are_named_and_the_comment_heals_them(
+def test_rows_behind_the_lookback_are_named_and_the_command_heals_them(
     tmp_path: Path, built_without_load_times: UserProject
 ) -> None:
     project = copied(built_without_load_times, tmp_path)
@@ -264,15 +255,9 @@ def test_rows_behind_the_lookback_are_named_and_the_comment_heals_them(
         ("labels", "card", noon(3).date()),
         ("labels", "card", noon(5).date()),
     }
-    restate_from = found["recorded_date"].min().date()
-
-    arguments = command_of_the_comment()
-    position = arguments.index("--vars")
-    variables = yaml.safe_load(arguments[position + 1])
-    del arguments[position : position + 2]
-    assert list(variables.values()) == ["DATE"]
-    healing = replace(project, variables=dict.fromkeys(variables, str(restate_from)))
-    assert_built(healing.invoke(*arguments))
+    (command,) = set(found["command"])
+    assert str(noon(2).date()) in command
+    assert_built(run_command(project, command))
     refreshed = copied(project, tmp_path / "refreshed")
     refreshed.full_refresh()
     expected = marts(refreshed)

@@ -20,6 +20,7 @@ from harness import (
     UserProject,
     failing_rows,
     outcomes_of,
+    run_command,
     scratch_project,
 )
 from strategies import UNDECLARED, DataSet, Row, data_sets, label_row, prediction_row
@@ -166,12 +167,7 @@ def test_a_label_beyond_the_horizon_is_found_and_healed(
     [found] = failing_rows(user_project, result, HORIZON).to_dict("records")
     assert found["request_count"] == 1
     assert found["days_apart"] == HORIZON_DAYS + 1
-    # the command in the test's comment
-    user_project.variables = {
-        "log_loss_label_horizon_days": found["days_apart"],
-        "log_loss_reprocess_from": str(found["last_recorded_date"])[:10],
-    }
-    user_project.run("--select", "int_log_loss__rollup+")
+    run_command(user_project, found["command"])
     check_marts(user_project, data)
 
 
@@ -224,9 +220,10 @@ def test_a_backfill_in_chunks_is_a_full_refresh(tmp_path: Path) -> None:
         labels=LABELS[:10] + unloaded[2:] + LABELS[12:],
     )
     data.load_into(project)
+    (printed,) = re.findall(r"dbt build (--select .*) \\\n *--vars .*backfill", recipe)
     for until in ("2024-03-08", "2024-03-15", "2024-03-22", "2024-03-29"):
         project.variables = {"backfill_until": until}
-        project.run()
+        project.run(*printed.split())
     check_marts(project, data)
 
 

@@ -1,13 +1,11 @@
-{#
-    What: every prediction row ends as exactly one accepted or rejected entry, and every
-    label event as effective, superseded, unmatched or rejected: per model and load
-    date the signed entries add up to the rows that the roll-up read.
-    When it matters: never, unless rows were changed in place in a source, so that the
-    ledger posted something that it can no longer take back.
-    How to resolve: rebuild with
-    `dbt build --full-refresh --select int_log_loss__rollup+`; if it stays, please
-    report it with the returned rows.
-#}
+-- What: every prediction row ends as exactly one accepted or rejected entry, and every
+-- label event as effective, superseded, unmatched or rejected: per model and load
+-- date the signed entries add up to the rows that the roll-up read.
+-- When it matters: never, unless rows were changed in place in a source, so that the
+-- ledger posted something that it can no longer take back.
+-- How to resolve: rebuild with
+-- `dbt build --full-refresh --select int_log_loss__rollup+`; if it stays, please
+-- report it with the returned rows.
 with
 
 counted as (

@@ -1,12 +1,11 @@
-{#
-    What: as of every date, a day has no more labels than accepted predictions and no
-    fewer than none; today no label has a negative count.
-    When it matters: never, unless rows were changed in place in a source, or came in
-    beyond `log_loss_label_horizon_days`; the ledger then posted something that it can no
-    longer take back.
-    How to resolve: rebuild with
-    `dbt build --full-refresh --select int_log_loss__rollup+`.
-#}
+-- What: as of every date, a day has no more labels than accepted predictions and no
+-- fewer than none; today no label has a negative count.
+-- When it matters: the roll-up has not read rows that it should have, because they came
+-- in behind the lookback or beyond `log_loss_label_horizon_days`, or were changed in
+-- place; a later event then takes back what was never posted.
+-- How to resolve: run the `command` that assert_rollup_is_complete or
+-- assert_label_horizon_holds returns, else rebuild with
+-- `dbt build --full-refresh --select int_log_loss__rollup+`.
 select
     metric_date,
     as_of_date,

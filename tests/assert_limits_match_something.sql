@@ -1,9 +1,7 @@
-{#
-    What: warns while a row of the thresholds names a model, cohort or label that the
-    data has never had.
-    When it matters: a misspelt name is a limit that can never be breached.
-    How to resolve: correct the name in the returned row, or drop the row.
-#}
+-- What: warns while a row of the thresholds names a model, cohort or label that the
+-- data has never had.
+-- When it matters: a misspelt name is a limit that can never be breached.
+-- How to resolve: correct the name in the returned row, or drop the row.
 {{ config(severity='warn') }}
 
 with

@@ -1,13 +1,11 @@
-{#
-    What: the cohorts and the classes of a day add up to the day, in labels, in
-    predictions and in total loss.
-    When it matters: a difference is a defect of the package, or a mart left behind by
-    a partial run.
-    How to resolve: run `dbt build --select package:log_loss`; if it stays, please
-    report it with the returned rows.
-    Tolerance: counts exactly; sums of losses within 1e-12 of the sum of the absolute
-    amounts posted, because signed sums cancel.
-#}
+-- What: the cohorts and the classes of a day add up to the day, in labels, in
+-- predictions and in total loss.
+-- When it matters: a mart was left behind by a partial run, or the roll-up has not read
+-- rows that it should have (assert_rollup_is_complete says which, and what to run).
+-- How to resolve: run that command, or `dbt build --select package:log_loss`; if a
+-- difference stays, please report it with the returned rows.
+-- Tolerance: counts exactly; sums of losses within 1e-12 of the sum of the absolute
+-- amounts posted, because signed sums cancel.
 with
 
 days as (

@@ -1,9 +1,7 @@
-{#
-    What: warns while log_loss_threshold_status has a row with status `warn`.
-    When it matters: a model's recent, mature probabilities are beyond a limit that
-    somebody asked to hear about.
-    How to resolve: as for assert_no_threshold_errors, with less haste.
-#}
+-- What: warns while log_loss_threshold_status has a row with status `warn`.
+-- When it matters: a model's recent, mature probabilities are beyond a limit that
+-- somebody asked to hear about.
+-- How to resolve: as for assert_no_threshold_errors, with less haste.
 {{ config(severity='warn') }}
 
 select

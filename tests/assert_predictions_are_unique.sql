@@ -1,13 +1,11 @@
-{#
-    What: fails where two valid predictions have the same request, model and version.
-    When it matters: `log_loss_unique_predictions` promises that there are none, so the
-    package does not look for them, and would count each. It runs before the roll-up is
-    built, and where it fails `dbt build` skips the rest.
-    How to resolve: remove the copies in the input model, or set
-    `log_loss_unique_predictions: false`. If runs without this test have counted them,
-    rebuild with `dbt build --full-refresh --select package:log_loss`.
-    One pass over hashes, then only the rows that share one are compared.
-#}
+-- What: fails where two valid predictions have the same request, model and version.
+-- When it matters: `log_loss_unique_predictions` promises that there are none, so the
+-- package does not look for them, and would count each. It runs before the roll-up is
+-- built, and where it fails `dbt build` skips the rest.
+-- How to resolve: remove the copies in the input model, or set
+-- `log_loss_unique_predictions: false`. If runs without this test have counted them,
+-- rebuild with `dbt build --full-refresh --select package:log_loss`.
+-- One pass over hashes, then only the rows that share one are compared.
 {{ config(
     enabled=(var('log_loss_unique_predictions', false) is sameas true),
     severity='error',

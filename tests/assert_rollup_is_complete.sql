@@ -1,12 +1,11 @@
-{#
-    What: warns while a source holds another number of rows than the roll-up has read,
-    per model and load date.
-    When it matters: rows came in behind the lookback without a `loaded_at`, or rows
-    were deleted since they were processed; the marts do not know.
-    How to resolve: restate from the earliest date returned, with
-    `dbt build --select int_log_loss__rollup+ --vars '{log_loss_reprocess_from: DATE}'`.
-    The last processed date is left out: rows may have arrived since the run.
-#}
+-- What: warns while a source holds another number of rows than the roll-up has read,
+-- per model and load date.
+-- When it matters: rows came in behind the lookback without a `loaded_at`, or rows
+-- were deleted since they were processed; the marts do not know.
+-- How to resolve: run the returned `command`, which restates from the earliest of the
+-- dates. Until then other tests may fail too: a revision that was seen takes back a
+-- label that was not.
+-- The last processed date is left out: rows may have arrived since the run.
 {{ config(severity='warn', tags=['log_loss_full_scan']) }}
 
 with
@@ -52,24 +51,37 @@ processed_rows as (
     from {{ ref('int_log_loss__rollup') }}
     where grain = 'input'
 
+),
+
+differences as (
+
+    select
+        coalesce(source_rows.source_row_count, 0) as source_row_count,
+        coalesce(processed_rows.processed_row_count, 0) as processed_row_count,
+        coalesce(source_rows.source, processed_rows.source) as source,
+        coalesce(source_rows.model_name, processed_rows.model_name) as model_name,
+        coalesce(source_rows.recorded_date, processed_rows.recorded_date)
+            as recorded_date
+    from source_rows
+    full outer join processed_rows
+        on
+            source_rows.source = processed_rows.source
+            and source_rows.model_name = processed_rows.model_name
+            and source_rows.recorded_date = processed_rows.recorded_date
+    cross join clock
+    where
+        coalesce(source_rows.source_row_count, 0)
+        <> coalesce(processed_rows.processed_row_count, 0)
+        and coalesce(source_rows.recorded_date, processed_rows.recorded_date)
+        < clock.last_date
+
 )
 
 select
-    coalesce(source_rows.source_row_count, 0) as source_row_count,
-    coalesce(processed_rows.processed_row_count, 0) as processed_row_count,
-    coalesce(source_rows.source, processed_rows.source) as source,
-    coalesce(source_rows.model_name, processed_rows.model_name) as model_name,
-    coalesce(source_rows.recorded_date, processed_rows.recorded_date)
-        as recorded_date
-from source_rows
-full outer join processed_rows
-    on
-        source_rows.source = processed_rows.source
-        and source_rows.model_name = processed_rows.model_name
-        and source_rows.recorded_date = processed_rows.recorded_date
-cross join clock
-where
-    coalesce(source_rows.source_row_count, 0)
-    <> coalesce(processed_rows.processed_row_count, 0)
-    and coalesce(source_rows.recorded_date, processed_rows.recorded_date)
-    < clock.last_date
+    source,
+    model_name,
+    recorded_date,
+    source_row_count,
+    processed_row_count,
+    {{ log_loss.restatement_command('min(recorded_date) over ()') }} as command
+from differences

@@ -1,8 +1,6 @@
-{#
-    What: every suppression has a start, and does not end before it.
-    When it matters: a suppression without a usable start silences nothing.
-    How to resolve: correct `starts_at` and `ends_at` in the returned rows.
-#}
+-- What: every suppression has a start, and does not end before it.
+-- When it matters: a suppression without a usable start silences nothing.
+-- How to resolve: correct `starts_at` and `ends_at` in the returned rows.
 select
     model_name,
     starts_at,

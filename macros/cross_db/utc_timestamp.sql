@@ -36,14 +36,12 @@
     in spring and repeats one in autumn; the microseconds since 1970 do not.
 #}
 {% macro spark__utc_timestamp(column, data_type) -%}
-    {%- if (data_type or '') | lower in ('timestamp_ntz', 'date') -%}
-    {{ log_loss.default__utc_timestamp(column, data_type) }}
-    {%- else -%}
+    {%- if (data_type or '') | lower == 'timestamp' -%}
     timestampadd(
-        microsecond,
-        unix_micros(cast({{ column }} as timestamp)),
-        timestamp_ntz '1970-01-01 00:00:00'
+        microsecond, unix_micros({{ column }}), timestamp_ntz '1970-01-01 00:00:00'
     )
+    {%- else -%}
+    {{ log_loss.default__utc_timestamp(column, data_type) }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -388,9 +388,6 @@ counts as (
     where {{ log_loss.is_rebuilt(cutoff) }}
     group by
         {{ count_keys | join(',\n        ') }}
-    -- an event may come and be matched on one date; unqualified, BigQuery takes the
-    -- name for that of the sum above
-    having sum(counted_entries.entry_count) <> 0
 
 ),
 
@@ -426,6 +423,8 @@ summed as (
         reason,
         {{ log_loss.only_entry_count() | indent(8) }}
     from counts
+    -- an event may come and be matched on one date
+    where entry_count <> 0
 
 ),
 

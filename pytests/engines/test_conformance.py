@@ -14,7 +14,7 @@ from random import Random
 
 import pytest
 
-from engines.conftest import Projects, WarehouseProject
+from engines.conftest import BANK, Projects, WarehouseProject
 from engines.warehouses import SCHEMA
 from harness import PROJECT, REPOSITORY, messages, outcomes_of
 from oracle import fail_on
@@ -35,7 +35,6 @@ from test_properties_incremental import (
     rollup,
 )
 
-BANK = REPOSITORY / "integration_tests"
 MARTS = [path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql")]
 ROW_LEVEL = "log_loss_scored_predictions"
 SETTINGS = {
@@ -74,7 +73,7 @@ def test_a_project_builds_as_on_duckdb(
         here.schema = duckdb.schema = f"{SCHEMA}_ml_quality"
     outcomes = []
     for project in (here, duckdb):
-        result = project.invoke("build")
+        result = project.build()
         assert result.success, "\n".join(messages(result))
         outcomes.append(outcomes_of(result))
     assert outcomes[0] == {name: outcomes[1][name] for name in outcomes[0]}

@@ -47,6 +47,10 @@ class Warehouse:
     # ends a `create table` and a `drop table`
     storage: str = ""
     drop_dependents: str = ""
+    # what the engine's own defects keep from running
+    excluded: tuple[str, ...] = ()
+    # dbt's client writes a quote within a seed's text as the end of that text
+    takes_quotes_in_seeds: bool = True
     # Where an emulator falls short of its warehouse, tests on it run a copy of the
     # package: in these files, the first text is replaced by the second, ...
     replacements: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -69,17 +73,18 @@ class Warehouse:
     def load(
         self, table: str, rows: list[Row], columns: dict[str, str], append: bool
     ) -> None:
+        """Into a schema's table, with columns of these types."""
         if not append:
             typed = ", ".join(f"{name} {self.types[columns[name]]}" for name in columns)
-            self.execute("create schema if not exists raw")
-            self.execute(f"drop table if exists raw.{table} {self.drop_dependents}")
-            self.execute(f"create table raw.{table} ({typed}) {self.storage}")
+            self.execute(f"create schema if not exists {table.split('.')[0]}")
+            self.execute(f"drop table if exists {table} {self.drop_dependents}")
+            self.execute(f"create table {table} ({typed}) {self.storage}")
         for start in range(0, len(rows), 100):
             values = ", ".join(
                 f"({', '.join(self.literal(row[name], columns[name]) for name in columns)})"
                 for row in rows[start : start + 100]
             )
-            self.execute(f"insert into raw.{table} values {values}")
+            self.execute(f"insert into {table} values {values}")
 
     def literal(self, value: object, type_: str) -> str:
         if value is None:
@@ -260,6 +265,9 @@ def spark(directory: Path, master: str = "local[2]") -> Iterator[Warehouse]:
             types=SPARK_TYPES,
             escaped_quote="\\'",
             storage="using parquet",
+            takes_quotes_in_seeds=False,
+            # "assertion failed" in Spark 4.1's optimizer, on the literals of its inputs
+            excluded=("a_rare_class_does_not_hide_the_common_one",),
         )
     finally:
         session.stop()

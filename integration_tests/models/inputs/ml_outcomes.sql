@@ -5,6 +5,6 @@ select
     scoring_id as request_id,
     model as model_name,
     nullif(outcome, '') as label,
-    cast(nullif(decided_at, '') || ':00' as timestamp) as labeled_at,
-    cast(nullif(landed_at, '') || ':00' as timestamp) as loaded_at
+    cast(nullif(decided_at, '') || ':00' as {{ log_loss.type_utc_timestamp() }}) as labeled_at,
+    cast(nullif(landed_at, '') || ':00' as {{ log_loss.type_utc_timestamp() }}) as loaded_at
 from {{ ref('raw_outcomes') }}

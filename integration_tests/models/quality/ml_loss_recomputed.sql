@@ -14,7 +14,7 @@ scores as (
         model_name = 'card_fraud'
         and fraud_probability between 0 and 1
         and amount >= 0
-        and loaded_at < cast('2100-01-01' as timestamp)
+        and loaded_at < cast('2100-01-01' as {{ log_loss.type_utc_timestamp() }})
     group by request_id, model_version
 
 ),
