@@ -19,6 +19,11 @@ from engines import warehouses
 from engines.warehouses import SCHEMA, TIME_ZONE, WAREHOUSES, Warehouse
 
 BANK = REPOSITORY / "integration_tests"
+DEMO_TYPES = {
+    **dict.fromkeys(("predicted_at", "labeled_at", "loaded_at"), "timestamp"),
+    **dict.fromkeys(("probability", "p_on_time", "p_late", "p_very_late"), "double"),
+    **dict.fromkeys(("seats", "warn_at", "error_at"), "double"),
+}
 # the profiles of the package's demo, of the tests' project and of the bank's
 PROFILES = ("log_loss", "user_project", "acme_bank")
 
@@ -72,25 +77,28 @@ class WarehouseProject(UserProject):
             }
         self.warehouse.load(f"raw.{table}", rows, columns, append)
 
+    def rows(self, sql: str) -> list[dict]:
+        return self.warehouse.rows(sql)
+
     def build(self) -> dbtRunnerResult:
         """`dbt build` of what can run here."""
         excluded = list(self.warehouse.excluded)
-        if self.project.name == BANK.name and not self.warehouse.takes_quotes_in_seeds:
+        if not self.warehouse.takes_seeds:
             self.load_seeds()
             excluded.append("resource_type:seed")
         return self.invoke("build", *(["--exclude", *excluded] if excluded else []))
 
     def load_seeds(self) -> None:
-        """The bank's, all text."""
+        """The bank's are all text; the demo's have types."""
+        is_bank = self.project == BANK
+        schema = f"{SCHEMA}_raw" if is_bank else SCHEMA
         for path in (self.project / "seeds").glob("*.csv"):
             with path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            columns = dict.fromkeys(rows[0], "varchar")
-            texts = [{name: row[name] or None for name in columns} for row in rows]
-            self.warehouse.load(f"{SCHEMA}_raw.{path.stem}", texts, columns, append=False)
-
-    def rows(self, sql: str) -> list[dict]:
-        return self.warehouse.rows(sql)
+            types = {} if is_bank else DEMO_TYPES
+            columns = {name: types.get(name, "varchar") for name in rows[0]}
+            values = [{name: row[name] or None for name in columns} for row in rows]
+            self.warehouse.load(f"{schema}.{path.stem}", values, columns, append=False)
 
 
 class Projects:

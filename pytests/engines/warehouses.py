@@ -49,8 +49,8 @@ class Warehouse:
     drop_dependents: str = ""
     # what the engine's own defects keep from running
     excluded: tuple[str, ...] = ()
-    # dbt's client writes a quote within a seed's text as the end of that text
-    takes_quotes_in_seeds: bool = True
+    # dbt's client ends a seed's text at a quote, and writes its nulls as empty texts
+    takes_seeds: bool = True
     # Where an emulator falls short of its warehouse, tests on it run a copy of the
     # package: in these files, the first text is replaced by the second, ...
     replacements: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -79,10 +79,10 @@ class Warehouse:
             self.execute(f"create schema if not exists {table.split('.')[0]}")
             self.execute(f"drop table if exists {table} {self.drop_dependents}")
             self.execute(f"create table {table} ({typed}) {self.storage}")
-        for start in range(0, len(rows), 100):
+        for start in range(0, len(rows), 1000):
             values = ", ".join(
                 f"({', '.join(self.literal(row[name], columns[name]) for name in columns)})"
-                for row in rows[start : start + 100]
+                for row in rows[start : start + 1000]
             )
             self.execute(f"insert into {table} values {values}")
 
@@ -265,7 +265,7 @@ def spark(directory: Path, master: str = "local[2]") -> Iterator[Warehouse]:
             types=SPARK_TYPES,
             escaped_quote="\\'",
             storage="using parquet",
-            takes_quotes_in_seeds=False,
+            takes_seeds=False,
             # "assertion failed" in Spark 4.1's optimizer, on the literals of its inputs
             excluded=("a_rare_class_does_not_hide_the_common_one",),
         )
