@@ -7,7 +7,7 @@ ENGINES := duckdb postgres spark spark-distributed snowflake bigquery
 export DBT_PROFILES_DIR := $(CURDIR)/profiles
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: build test test-engines flights demo-data lint docs bench clean
+.PHONY: build test test-engines test-duckdb-2 test-dbt-1.12 test-dialects flights demo-data lint docs bench clean
 
 build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
 	$(BIN)/dbt build
@@ -73,6 +73,6 @@ $(VENV)/dev: requirements-dev.txt
 # each of these lists is complete; make must not take the marks for its own leftovers
 .PRECIOUS: $(VENV)-%/built
 $(VENV)-%/built: pytests/engines/requirements/%.txt
-	python3 -m venv $(VENV)-$*
+	python3 -m venv --clear $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	touch $@

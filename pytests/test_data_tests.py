@@ -19,7 +19,6 @@ from dbt.cli.main import dbtRunnerResult
 from harness import (
     LABEL_COLUMNS,
     PREDICTION_COLUMNS,
-    REPOSITORY,
     UserProject,
     failing_rows,
     messages,

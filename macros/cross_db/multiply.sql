@@ -10,6 +10,16 @@
     (({{ left }}) * ({{ right }}))
 {%- endmacro %}
 
+{# it is not known what Redshift makes of numbers near the smallest double #}
+{% macro redshift__multiply(left, right) -%}
+    {%- set small = log_loss.double('1e-150') -%}
+    case
+        when abs({{ left }}) < {{ small }} or abs({{ right }}) < {{ small }}
+        then {{ log_loss.double(0) }}
+        else {{ log_loss.default__multiply(left, right) }}
+    end
+{%- endmacro %}
+
 {#
     Two factors of at least 1e-150, or one of at least 1, cannot underflow. Others do where
     the product is below the smallest double.

@@ -10,6 +10,11 @@
     {{- return(dbt.type_timestamp()) -}}
 {% endmacro %}
 
+{# Snowflake's `timestamp` is whatever a parameter of the session says #}
+{% macro snowflake__type_utc_timestamp() %}
+    {{- return('timestamp_ntz') -}}
+{% endmacro %}
+
 {% macro spark__type_utc_timestamp() %}
     {{- return('timestamp_ntz') -}}
 {% endmacro %}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -67,9 +66,10 @@ TEXT, DOUBLE, TIME = "string", "double", "timestamp"
 RAW = {
     "predictions": {
         **dict.fromkeys(("request_id", "model_name", "model_version"), TEXT),
-        **dict.fromkeys(("predicted_at", "loaded_at"), TIME),
-        **dict.fromkeys(("probability", "p_a", "p_b", "p_c", "amount"), DOUBLE),
-        **dict.fromkeys(("region", "device"), TEXT),
+        "predicted_at": "datetime",
+        "loaded_at": TIME,
+        **dict.fromkeys(("probability", "p_b", "p_c", "amount"), DOUBLE),
+        **dict.fromkeys(("p_a", "region", "device"), TEXT),
     },
     "labels": {
         **dict.fromkeys(("request_id", "model_name", "label"), TEXT),
