@@ -35,7 +35,7 @@ from test_properties_incremental import (
     rollup,
 )
 
-MARTS = [path.stem for path in (REPOSITORY / "models" / "marts").glob("*.sql")]
+MARTS = [path.stem for path in (REPOSITORY / "models" / "marts").rglob("*.sql")]
 ROW_LEVEL = "log_loss_scored_predictions"
 SETTINGS = {
     "log_loss_models": [model.declaration for model in DECLARED],
