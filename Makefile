@@ -7,7 +7,8 @@ ENGINES := duckdb postgres spark spark-distributed snowflake bigquery
 export DBT_PROFILES_DIR := $(CURDIR)/profiles
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: build test test-engines test-duckdb-2 test-dbt-1.12 test-dialects flights demo-data lint docs bench clean
+.PHONY: build test test-engines test-duckdb-2 test-dbt-1.12 test-dialects flights \
+	demo-data lint docs bench bench-spark clean
 
 build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
 	$(BIN)/dbt build
@@ -22,9 +23,10 @@ test-engines: $(ENGINES:%=test-engine-%) test-duckdb-2 test-dbt-1.12 test-dialec
 test-engine-%: $(VENV)-engines/built ## The conformance suite on one of them
 	$(VENV)-engines/bin/python -m pytest pytests/engines --engine $*
 
-test-duckdb-2 test-dbt-1.12: test-%: $(VENV)-%/built ## The same on DuckDB, other versions
-	$(VENV)-$*/bin/python -m pytest pytests/engines pytests/test_oracle_demo.py \
-		--engine duckdb
+test-duckdb-2 test-dbt-1.12: test-%: $(VENV)-%/built $(VENV)-engines/built ## \
+	The same on DuckDB, in other versions of it and of dbt
+	REFERENCE_PYTHON=$(VENV)-engines/bin/python $(VENV)-$*/bin/python -m pytest \
+		pytests/engines pytests/test_oracle_demo.py --engine duckdb
 
 test-dialects: $(VENV)-dialects/built $(VENV)-googlesql/built ## Compiled SQL, only read
 	GOOGLESQL_PYTHON=$(VENV)-googlesql/bin/python \
@@ -56,6 +58,9 @@ bench: $(VENV)/dev ## Time the package beside its peers; an hour, and 40 GB in B
 	$(BIN)/python benchmarks/bench.py $(BENCH_DATA) \
 		--evidently $(VENV)-evidently/bin/python --nannyml $(VENV)-nannyml/bin/python \
 		$(BENCH_OPTIONS)
+
+bench-spark: $(VENV)-engines/built ## On Spark with one worker and with two; an hour
+	$(VENV)-engines/bin/python benchmarks/bench_spark.py $(BENCH_DATA) $(BENCH_OPTIONS)
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(VENV)-* target logs data log_loss.duckdb

@@ -41,6 +41,14 @@ LAYERS = {
 # ------------------------------------------------------------------ one measurement
 
 
+def install_package() -> None:
+    subprocess.run(
+        [DBT, "--quiet", "deps", "--project-dir", PROJECT, "--profiles-dir", PROJECT],
+        check=True,
+        env={**os.environ, "LOG_LOSS_BENCH_PATH": "", "LOG_LOSS_BENCH_MEMORY": "4GB"},
+    )
+
+
 def dbt_run(path: Path, *arguments: str, memory: str = "8GB", variables=None) -> dict:
     """`dbt run` in a process of its own: seconds of the run, of start-up, per layer."""
     environment = {
@@ -353,11 +361,7 @@ def main() -> None:
         if (python := getattr(options, name))
     }
     options.work.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        [DBT, "--quiet", "deps", "--project-dir", PROJECT, "--profiles-dir", PROJECT],
-        check=True,
-        env={**os.environ, "LOG_LOSS_BENCH_PATH": "", "LOG_LOSS_BENCH_MEMORY": "4GB"},
-    )
+    install_package()
     results = {
         "machine": {
             "cores": os.cpu_count(),

@@ -89,7 +89,7 @@ UNDECLARED = Model(
     ("0", "1", "1.0", " TRUE ", "False", "0.000", *UNKNOWN_LABELS),
 )
 ONE_COLUMN = Model(
-    "churn's",
+    "churn's\\new",
     ("p_stays",),
     BINARY,
     ("stays", " STAYS", "leaves", "Leaves ", None, "0", ""),

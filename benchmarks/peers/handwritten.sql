@@ -1,19 +1,29 @@
 -- What an analyst writes who knows the traps: the prediction loaded first, the latest
 -- label, the mean per day and version.
-with predictions as (
-    select *
+with ranked_predictions as (
+    select
+        *,
+        row_number() over (
+            partition by request_id, model_name, model_version order by predicted_at
+        ) as version_rank
     from raw.predictions
-    qualify row_number() over (
-        partition by request_id, model_name, model_version order by predicted_at
-    ) = 1
+),
+
+ranked_labels as (
+    select
+        *,
+        row_number() over (
+            partition by request_id, model_name order by labeled_at desc
+        ) as event_rank
+    from raw.labels
+),
+
+predictions as (
+    select * from ranked_predictions where version_rank = 1
 ),
 
 labels as (
-    select *
-    from raw.labels
-    qualify row_number() over (
-        partition by request_id, model_name order by labeled_at desc
-    ) = 1
+    select * from ranked_labels where event_rank = 1
 )
 
 select

@@ -1,7 +1,7 @@
 {#
     A text as another type; null where it cannot be read, on engines that can say so.
-    Elsewhere (Postgres, Redshift) the engine stops and names the text. dbt's own
-    `safe_cast` is a plain cast on DuckDB and Spark.
+    Elsewhere (Postgres) the engine stops and names the text. dbt's own `safe_cast` is a
+    plain cast on DuckDB, Spark and Redshift.
 #}
 {% macro cast_text(text, type) %}
     {{- return(adapter.dispatch('cast_text', 'log_loss')(text, type)) -}}
@@ -16,5 +16,9 @@
 {%- endmacro %}
 
 {% macro spark__cast_text(text, type) -%}
+    try_cast({{ text }} as {{ type }})
+{%- endmacro %}
+
+{% macro redshift__cast_text(text, type) -%}
     try_cast({{ text }} as {{ type }})
 {%- endmacro %}

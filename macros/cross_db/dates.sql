@@ -30,6 +30,25 @@
 {%- endmacro %}
 
 
+{# A date as a text YYYY-MM-DD. #}
+{% macro date_text(date) %}
+    {{- return(adapter.dispatch('date_text', 'log_loss')(date)) -}}
+{% endmacro %}
+
+{% macro default__date_text(date) -%}
+    cast({{ date }} as {{ dbt.type_string() }})
+{%- endmacro %}
+
+{# a cast follows the session's DateStyle there, and its DATE_OUTPUT_FORMAT #}
+{% macro postgres__date_text(date) -%}
+    to_char({{ date }}, 'YYYY-MM-DD')
+{%- endmacro %}
+
+{% macro snowflake__date_text(date) -%}
+    to_char({{ date }}, 'YYYY-MM-DD')
+{%- endmacro %}
+
+
 {# A date written as YYYY-MM-DD. #}
 {% macro date_literal(text) %}
     {{- return(adapter.dispatch('date_literal', 'log_loss')(text)) -}}

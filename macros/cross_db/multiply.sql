@@ -10,21 +10,20 @@
     (({{ left }}) * ({{ right }}))
 {%- endmacro %}
 
-{# it is not known what Redshift makes of numbers near the smallest double #}
+{% macro postgres__multiply(left, right) -%}
+    {{ log_loss._multiply_above('5e-324', left, right) }}
+{%- endmacro %}
+
+{# it is not known what Redshift makes of numbers below the smallest normal one #}
 {% macro redshift__multiply(left, right) -%}
-    {%- set small = log_loss.double('1e-150') -%}
-    case
-        when abs({{ left }}) < {{ small }} or abs({{ right }}) < {{ small }}
-        then {{ log_loss.double(0) }}
-        else {{ log_loss.default__multiply(left, right) }}
-    end
+    {{ log_loss._multiply_above('2.3e-308', left, right) }}
 {%- endmacro %}
 
 {#
     Two factors of at least 1e-150, or one of at least 1, cannot underflow. Others do where
     the product is below the smallest double.
 #}
-{% macro postgres__multiply(left, right) -%}
+{% macro _multiply_above(smallest, left, right) -%}
     {%- set product = log_loss.default__multiply(left, right) -%}
     {%- set small = log_loss.double('1e-150') -%}
     case
@@ -34,7 +33,7 @@
             abs({{ left }}) >= 1 or abs({{ right }}) >= 1
             or {{ left }} = 0 or {{ right }} = 0
         then {{ product }}
-        when abs({{ left }}) < {{ log_loss.double('5e-324') }} / abs({{ right }})
+        when abs({{ left }}) < {{ log_loss.double(smallest) }} / abs({{ right }})
         then {{ log_loss.double(0) }}
         else {{ product }}
     end

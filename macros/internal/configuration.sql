@@ -130,7 +130,9 @@
 {% macro _switch(name) %}
     {% set value = log_loss.setting(name) %}
     {% if value is not boolean %}
-        {% do log_loss.configuration_error(name, value, 'set it to true or false, without quotes.') %}
+        {% do log_loss.configuration_error(
+            name, value, 'set it to true or false, without quotes.'
+        ) %}
     {% endif %}
     {{ return(value) }}
 {% endmacro %}

@@ -66,15 +66,28 @@
 {% endmacro %}
 
 
-{# A column of an input as text; null where it is empty. #}
+{# A column of an input as text; Redshift does not cast a boolean to one. #}
+{% macro input_spelling(name, columns) %}
+    {{- return(adapter.dispatch('input_spelling', 'log_loss')(name, columns)) -}}
+{% endmacro %}
+
+{% macro default__input_spelling(name, columns) -%}
+    {%- set column = log_loss.input_column(name, columns) -%}
+    {%- if log_loss.input_type(name, columns) in ('bool', 'boolean') -%}
+    {{ dbt.cast_bool_to_text(column) | trim }}
+    {%- else -%}
+    cast({{ column }} as {{ dbt.type_string() }})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The same, null where it is empty. #}
 {% macro input_text(name, columns) %}
     {{- return(adapter.dispatch('input_text', 'log_loss')(name, columns)) -}}
 {% endmacro %}
 
 {% macro default__input_text(name, columns) -%}
-    nullif(
-        cast({{ log_loss.input_column(name, columns) }} as {{ dbt.type_string() }}), ''
-    )
+    nullif({{ log_loss.input_spelling(name, columns) }}, '')
 {%- endmacro %}
 
 
@@ -119,9 +132,7 @@
 {% endmacro %}
 
 {% macro default__scope_text(name, columns) -%}
-    coalesce(nullif(trim(
-        cast({{ log_loss.input_column(name, columns) }} as {{ dbt.type_string() }})
-    ), ''), '*')
+    coalesce(nullif(trim({{ log_loss.input_spelling(name, columns) }}), ''), '*')
 {%- endmacro %}
 
 

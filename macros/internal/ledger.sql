@@ -258,8 +258,9 @@ labeled_intervals as (
 
     select
         *,
-        coalesce(superseded_at, cast('9999-12-31' as {{ log_loss.type_utc_timestamp() }}))
-            as in_force_until
+        coalesce(
+            superseded_at, cast('9999-12-31' as {{ log_loss.type_utc_timestamp() }})
+        ) as in_force_until
     from labels_in_force
     where
         class_index > 0

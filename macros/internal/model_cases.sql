@@ -54,16 +54,6 @@
 {% endmacro %}
 
 
-{# A text as a SQL literal. #}
-{% macro text_literal(text) %}
-    {{- return(adapter.dispatch('text_literal', 'log_loss')(text)) -}}
-{% endmacro %}
-
-{% macro default__text_literal(text) %}
-    {{- return(dbt.string_literal(dbt.escape_single_quotes(text))) -}}
-{% endmacro %}
-
-
 {#
     An expression that differs with the number of classes: `expressions` has one entry
     for each of configuration().class_counts. Reads the column `class_count`.

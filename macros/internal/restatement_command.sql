@@ -15,7 +15,7 @@
             'dbt build --select int_log_loss__rollup+ --vars '
             ~ "'{log_loss_reprocess_from: "
         ),
-        'cast(' ~ from_date ~ ' as ' ~ text ~ ')',
+        log_loss.date_text(from_date),
     ] -%}
     {%- for name, value in variables.items() -%}
         {%- do parts.append(log_loss.text_literal(', ' ~ name ~ ': ')) -%}

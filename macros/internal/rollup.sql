@@ -260,12 +260,7 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
         {{ return(none) }}
     {% endif %}
     {% set settings = log_loss.configuration() %}
-    {% set stored = run_query(
-        'select '
-        ~ 'cast(max(case when grain <> ' ~ "'marker'" ~ ' then recorded_date end) as '
-        ~ dbt.type_string() ~ ') as processed_until, '
-        ~ 'max(fingerprint) as fingerprint from ' ~ this
-    ) %}
+    {% set stored = run_query(log_loss._stored_rollup(this)) %}
     {% set processed_until = stored.rows[0][0] %}
     {% set stored_fingerprint = stored.rows[0][1] %}
     {# other commands cannot know whether the inputs have a `loaded_at` #}
@@ -289,7 +284,7 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
         {{ return(none) }}
     {% endif %}
     {% set cutoff = log_loss.add_days(
-        log_loss.date_literal(processed_until[:10]), -settings.lookback_days
+        log_loss.date_literal(processed_until), -settings.lookback_days
     ) %}
     {% if settings.reprocess_from %}
         {% set from_date = log_loss.date_literal(settings.reprocess_from) %}
@@ -298,3 +293,13 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
     {% endif %}
     {{ return(cutoff) }}
 {% endmacro %}
+
+
+{# Until when a roll-up was processed, as a text, and under which settings. #}
+{% macro _stored_rollup(relation) -%}
+select
+    {{ log_loss.date_text("max(case when grain <> 'marker' then recorded_date end)") }}
+        as processed_until,
+    max(fingerprint) as fingerprint
+from {{ relation }}
+{%- endmacro %}

@@ -10,10 +10,11 @@
 
 {% macro default__usable_timestamp(column, columns) -%}
     {%- set timestamp = log_loss.input_timestamp(column, columns) -%}
+    {%- set type = log_loss.type_utc_timestamp() -%}
     case
         when
-            {{ timestamp }} >= cast('1900-01-01' as {{ log_loss.type_utc_timestamp() }})
-            and {{ timestamp }} < cast('3000-01-01' as {{ log_loss.type_utc_timestamp() }})
+            {{ timestamp }} >= cast('1900-01-01' as {{ type }})
+            and {{ timestamp }} < cast('3000-01-01' as {{ type }})
         then {{ timestamp }}
     end
 {%- endmacro %}

@@ -91,8 +91,7 @@
     {% set paired = [] %}
     {% for label in labels or [] %}
         {% do paired.append({
-            'literal': dbt.string_literal(dbt.escape_single_quotes(label))
-                if label is string else label,
+            'literal': log_loss.text_literal(label) if label is string else label,
             'probability': probabilities[loop.index0],
         }) %}
     {% endfor %}

@@ -23,7 +23,7 @@ typed as (
         {{ log_loss.input_text('request_id', columns) | indent(8) }} as request_id,
         {{ log_loss.input_text('model_name', columns) | indent(8) }} as model_name,
         {{ log_loss.normalize_label(
-            log_loss.input_column('label', columns)
+            log_loss.input_spelling('label', columns)
         ) | indent(8) }} as spelling,
         {{ log_loss.usable_timestamp('labeled_at', columns) | indent(8) }}
             as labeled_at,

@@ -58,10 +58,7 @@ typed as (
         {% endfor -%}
         {% for cohort in settings.cohorts -%}
         coalesce(
-            cast(
-                {{ log_loss.input_column(cohort, columns) }} as {{ dbt.type_string() }}
-            ),
-            '(unknown)'
+            {{ log_loss.input_spelling(cohort, columns) }}, '(unknown)'
         ) as cohort_{{ loop.index }},
         {% endfor -%}
         {% if settings.weight -%}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dbt.cli.main import dbtRunnerResult
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from harness import REPOSITORY, UserProject, install_packages
 from engines import warehouses
@@ -45,6 +46,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "engines(*names): runs on these engines alone")
+    config.addinivalue_line("markers", "not_engines(*names): runs on all but these")
 
 
 def pytest_collection_modifyitems(
@@ -54,8 +56,12 @@ def pytest_collection_modifyitems(
     engine = config.getoption("--engine")
     kept, others = [], []
     for item in items:
-        marker = item.get_closest_marker("engines")
-        (kept if marker is None or engine in marker.args else others).append(item)
+        only = item.get_closest_marker("engines")
+        never = item.get_closest_marker("not_engines")
+        is_wanted = (only is None or engine in only.args) and (
+            never is None or engine not in never.args
+        )
+        (kept if is_wanted else others).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=others)
 
@@ -80,6 +86,12 @@ class WarehouseProject(UserProject):
     def rows(self, sql: str) -> list[dict]:
         return self.warehouse.rows(sql)
 
+    def run_incrementally(self) -> None:
+        if self.warehouse.has_incremental_runs:
+            self.run()
+        else:
+            self.full_refresh()
+
     def build(self) -> dbtRunnerResult:
         """`dbt build` of what can run here."""
         excluded = list(self.warehouse.excluded)
@@ -99,6 +111,19 @@ class WarehouseProject(UserProject):
             columns = {name: types.get(name, "varchar") for name in rows[0]}
             values = [{name: row[name] or None for name in columns} for row in rows]
             self.warehouse.load(f"{schema}.{path.stem}", values, columns, append=False)
+
+
+def check_shipped_target(name: str, directory: Path, patch: pytest.MonkeyPatch) -> None:
+    """A target of profiles/profiles.yml is complete, whatever its environment says."""
+    profiles = REPOSITORY / "profiles"
+    for variable in re.findall(r"env_var\('(\w+)'", (profiles / "profiles.yml").read_text()):
+        patch.setenv(variable, "1")
+    result = dbtRunner().invoke(
+        ["--quiet", "parse", "--no-partial-parse", "--target", name]
+        + ["--project-dir", str(REPOSITORY), "--profiles-dir", str(profiles)]
+        + ["--target-path", str(directory), "--log-path", str(directory)]
+    )
+    assert result.success, result.exception
 
 
 class Projects:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
 from engines.conftest import Projects
 from harness import PROJECT, messages
+
+
+def instant(text: str, utc: str, type_: str = "TIMESTAMPTZ") -> str:
+    """Whether a column of a type, as the engine's suite names it, is that time in UTC."""
+    return (
+        "case when {{ log_loss.utc_timestamp("
+        f"\"cast('{text}' as <{type_}>)\", '<{type_}>'"
+        f") }}}} = cast('{utc}' as {{{{ log_loss.type_utc_timestamp() }}}})"
+        " then 1 else 0 end"
+    )
+
 
 # expressions of 0 or 1 for what must hold, else the value
 GAPS = {
@@ -56,6 +67,10 @@ GAPS = {
     "so is a text of it": ("{{ log_loss.normalize_label(\"' 0.00'\") }}", "0"),
     "zeros elsewhere stay": ("{{ log_loss.strip_zero_decimals(\"'10.50'\") }}", "10.50"),
     "and so does a ten": ("{{ log_loss.strip_zero_decimals(\"'10'\") }}", "10"),
+    "a text with everything in it": (
+        r"""{{ log_loss.text_literal('a\\b\'c"d%') }}""",
+        """a\\b'c"d%""",
+    ),
     # dates
     "a leap day": ("{{ log_loss.add_days(log_loss.date_literal('2024-02-28'), 1) }}", date(2024, 2, 29)),
     "days back": ("{{ log_loss.add_days(log_loss.date_literal('2024-03-01'), -1) }}", date(2024, 2, 29)),
@@ -80,6 +95,14 @@ GAPS = {
         " then 1 else 0 end",
         1,
     ),
+    "a date as text": ("{{ log_loss.date_text(log_loss.date_literal('2024-02-29')) }}", "2024-02-29"),
+    # clocks
+    "a time with time zone, in winter": (instant("2024-01-10 08:30:00-03:30", "2024-01-10 12:00:00"), 1),
+    "one that no local clock shows in UTC": (instant("2024-03-10 02:30:00+00:00", "2024-03-10 02:30:00"), 1),
+    "the hour that local clocks show twice": (instant("2024-11-03 01:30:00-02:30", "2024-11-03 04:00:00"), 1),
+    "and the second time": (instant("2024-11-03 01:30:00-03:30", "2024-11-03 05:00:00"), 1),
+    "a UTC time like it": (instant("2024-11-03 01:30:00+00:00", "2024-11-03 01:30:00"), 1),
+    "a time without time zone": (instant("2024-03-10 02:30:00", "2024-03-10 02:30:00", "TIMESTAMP"), 1),
     # bins
     "an edge belongs to the bin below": ("{{ log_loss.score_bin(log_loss.double('0.07')) }}", 24),
     "also where arithmetic misses it": ("{{ log_loss.score_bin(log_loss.double('0.55')) }}", 72),
@@ -109,6 +132,8 @@ def values(engine: Projects) -> dict[str, object]:
     ]
     project = engine.project(PROJECT)
     inline = "select\n    " + ",\n    ".join(columns)
+    for name in ("timestamp", "timestamptz"):
+        inline = inline.replace(f"<{name.upper()}>", engine.warehouse.types[name])
     result = project.invoke("compile", "--inline", inline)
     assert result.success, messages(result)
     [row] = project.rows(result.result.results[0].node.compiled_code)
@@ -119,9 +144,24 @@ def values(engine: Projects) -> dict[str, object]:
 def test_a_gap_is_bridged(gap: str, values: dict[str, object]) -> None:
     value, expected = values[gap], GAPS[gap][1]
     if isinstance(expected, float):
-        assert value == pytest.approx(expected, rel=1e-15)
+        assert value == pytest.approx(expected, rel=1e-15, abs=0)
     else:
         assert value == expected
+
+
+def test_the_clock_is_utc(engine: Projects) -> None:
+    """To the minute, whatever the session's time zone."""
+    project = engine.project(PROJECT)
+    inline = (
+        "select {{ log_loss.utc_now() }} as now,"
+        " cast({{ log_loss.utc_now() }} as {{ log_loss.type_utc_timestamp() }}) as typed"
+    )
+    result = project.invoke("compile", "--inline", inline)
+    assert result.success, messages(result)
+    [row] = project.rows(result.result.results[0].node.compiled_code)
+    utc = datetime.now(timezone.utc).replace(tzinfo=None)
+    assert abs(row["now"] - utc) < timedelta(minutes=1)
+    assert row["typed"] == row["now"]
 
 
 def test_text_that_is_no_number(engine: Projects) -> None:

@@ -20,6 +20,7 @@ from dbt.cli.main import dbtRunner
 from sqlglot import exp, parse_one
 from sqlglot.optimizer.qualify import qualify
 
+from engines.conftest import check_shipped_target
 from harness import REPOSITORY, messages
 
 HERE = Path(__file__).parent
@@ -145,6 +146,69 @@ def test_sqlglot_reads_every_query(project: Path, dialect: str) -> None:
         tables[query.schema, query.name] = dict.fromkeys(
             (name.lower() for name in statement.named_selects), "unknown"
         )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expected"),
+    [
+        (
+            "bigquery",
+            {
+                "incremental_strategy": "insert_overwrite",
+                "partition_by": {
+                    "field": "recorded_date", "data_type": "date", "granularity": "day"
+                },
+                "file_format": None,
+                "cluster_by": None,
+            },
+        ),
+        (
+            "databricks",
+            {
+                "incremental_strategy": "delete+insert",
+                "partition_by": ["recorded_date"],
+                "file_format": "delta",
+                "cluster_by": None,
+            },
+        ),
+        (
+            "snowflake",
+            {
+                "incremental_strategy": "delete+insert",
+                "partition_by": None,
+                "file_format": None,
+                "cluster_by": ["recorded_date"],
+            },
+        ),
+        (
+            "redshift",
+            {
+                "incremental_strategy": "delete+insert",
+                "partition_by": None,
+                "file_format": None,
+                "cluster_by": None,
+            },
+        ),
+    ],
+)
+def test_partitions_are_replaced(project: Path, dialect: str, expected: dict) -> None:
+    """In the way that the warehouse's documentation gives for whole partitions."""
+    result = invoke(
+        project,
+        *("ls", "--resource-type", "model", "--select", "int_log_loss__rollup"),
+        *("--target", dialect, "--target-path", str(project / "target" / dialect)),
+        *("--output", "json", "--output-keys", "config"),
+    )
+    config = json.loads(result.result[0])["config"]
+    assert {name: config.get(name) for name in expected} == expected
+    assert config["unique_key"] == "recorded_date"
+
+
+@pytest.mark.parametrize("dialect", OUTPUTS)
+def test_the_shipped_target_is_complete(
+    dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_shipped_target(dialect, tmp_path, monkeypatch)
 
 
 def without_database(statement: exp.Expression) -> exp.Expression:

@@ -14,17 +14,24 @@ from engines.test_conformance import hostile_data
 from harness import PROJECT
 from test_properties_incremental import check_marts, check_same_rollup, rollup
 
-EXECUTOR = b"CoarseGrainedExecutorBackend"
+
+def driver() -> bytes:
+    """What this process's executors report to."""
+    from pyspark.sql import SparkSession
+
+    settings = SparkSession.getActiveSession().sparkContext.getConf()
+    port = settings.get("spark.driver.port")
+    return f"CoarseGrainedScheduler@127.0.0.1:{port}\0".encode()
 
 
-def executors() -> list[int]:
+def executors(of_driver: bytes) -> list[int]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
         except OSError:
             continue
-        if command and EXECUTOR in command:
+        if b"CoarseGrainedExecutorBackend\0" in command and of_driver in command:
             found.append(int(process.name))
     return found
 
@@ -34,12 +41,13 @@ class Killer(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
+        self.driver = driver()
         self.killed: list[int] = []
         self.is_over = threading.Event()
 
     def run(self) -> None:
         while len(self.killed) < 3 and not self.is_over.wait(4):
-            alive = executors()
+            alive = executors(self.driver)
             if alive:
                 os.kill(alive[0], signal.SIGKILL)
                 self.killed.append(alive[0])

@@ -27,6 +27,8 @@ TIME_ZONE = "America/St_Johns"
 # not `main`, which the emulators keep for themselves
 SCHEMA = "quality"
 
+BACKSLASHED = {"'": "\\'", "\\": "\\\\"}
+
 # the types of the suite's tables, in DuckDB's words, as most engines name them
 TYPES = {
     "varchar": "varchar",
@@ -43,7 +45,8 @@ class Warehouse:
     output: dict
     execute: Callable[[str], list[Row]]
     types: dict[str, str] = field(default_factory=lambda: TYPES)
-    escaped_quote: str = "''"
+    # what a quote and a backslash within a text are written as
+    escapes: dict[str, str] = field(default_factory=lambda: {"'": "''"})
     # ends a `create table` and a `drop table`
     storage: str = ""
     drop_dependents: str = ""
@@ -90,7 +93,7 @@ class Warehouse:
         if value is None:
             return f"cast(null as {self.types[type_]})"
         if type_ == "varchar":
-            text = str(value).replace("'", self.escaped_quote)
+            text = str(value).translate(str.maketrans(self.escapes))
             return f"'{text}'"
         offset = "+00:00" if type_ == "timestamptz" else ""
         return f"cast('{value}{offset}' as {self.types[type_]})"
@@ -263,7 +266,7 @@ def spark(directory: Path, master: str = "local[2]") -> Iterator[Warehouse]:
             },
             execute=lambda sql: [row.asDict() for row in session.sql(sql).collect()],
             types=SPARK_TYPES,
-            escaped_quote="\\'",
+            escapes=BACKSLASHED,
             storage="using parquet",
             takes_seeds=False,
             # "assertion failed" in Spark 4.1's optimizer, on the literals of its inputs
@@ -274,8 +277,8 @@ def spark(directory: Path, master: str = "local[2]") -> Iterator[Warehouse]:
 
 
 @contextmanager
-def spark_distributed(directory: Path) -> Iterator[Warehouse]:
-    """A standalone master and two workers: each of them, and what they start, apart."""
+def spark_distributed(directory: Path, workers: int = 2) -> Iterator[Warehouse]:
+    """A standalone master and workers of one core: each, and what they start, apart."""
     import pyspark
 
     launcher = Path(pyspark.__file__).parent / "bin" / "spark-class"
@@ -287,7 +290,8 @@ def spark_distributed(directory: Path) -> Iterator[Warehouse]:
         command = [launcher, f"{roles}.master.Master", "--port", port]
         command += [*local, free_port()]
         stack.enter_context(server(command, port, directory / "master.log"))
-        for name in ("worker_1", "worker_2"):
+        for number in range(workers):
+            name = f"worker_{number}"
             worker_port = free_port()
             command = [launcher, f"{roles}.worker.Worker", master, "--port", worker_port]
             command += [*local, free_port(), "-c", 1, "-m", "1g"]
@@ -349,6 +353,7 @@ def snowflake(directory: Path) -> Iterator[Warehouse]:
                 "timestamp": "timestamp_ntz",
                 "timestamptz": "timestamp_tz",
             },
+            escapes=BACKSLASHED,
             macros=SNOWFLAKE_MACROS,
         )
 
@@ -385,7 +390,7 @@ def bigquery(directory: Path) -> Iterator[Warehouse]:
                 "timestamp": "datetime",
                 "timestamptz": "timestamp",
             },
-            escaped_quote="\\'",
+            escapes=BACKSLASHED,
             replacements={
                 "macros/cross_db/key_hash.sql": ("farm_fingerprint(", "md5("),
             },

@@ -1,3 +1,4 @@
+{% set timestamp_type = log_loss.type_utc_timestamp() %}
 -- The bank's scoring log in the shape that log_loss_predictions asks for.
 -- The times lack their seconds, which BigQuery insists on.
 with
@@ -8,8 +9,8 @@ raw_scores as (
         scoring_id,
         model,
         version,
-        cast(nullif(scored_at, '') || ':00' as {{ log_loss.type_utc_timestamp() }}) as scored_at,
-        cast(nullif(landed_at, '') || ':00' as {{ log_loss.type_utc_timestamp() }}) as landed_at,
+        cast(nullif(scored_at, '') || ':00' as {{ timestamp_type }}) as scored_at,
+        cast(nullif(landed_at, '') || ':00' as {{ timestamp_type }}) as landed_at,
         cast(nullif(score_1, '') as {{ log_loss.type_double() }}) as score_1,
         cast(nullif(score_2, '') as {{ log_loss.type_double() }}) as score_2,
         cast(nullif(score_3, '') as {{ log_loss.type_double() }}) as score_3,

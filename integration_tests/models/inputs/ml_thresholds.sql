@@ -22,7 +22,8 @@ select
     '{{ cohort_name }}' as cohort_name,
     '{{ cohort_value }}' as cohort_value,
     '{{ label }}' as label,
-    cast({{ 'null' if warn_at is none else warn_at }} as {{ log_loss.type_double() }}) as warn_at,
+    cast({{ 'null' if warn_at is none else warn_at }} as {{ log_loss.type_double() }})
+        as warn_at,
     cast({{ 'null' if error_at is none else error_at }} as {{ log_loss.type_double() }})
         as error_at,
     {{ min_labeled_count }} as min_labeled_count,
