@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_DATA := data/bench
 BENCH_OPTIONS :=
+ENGINE_OPTIONS :=
 ENGINES := duckdb postgres spark spark-distributed snowflake bigquery
 export DBT_PROFILES_DIR := $(CURDIR)/profiles
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -21,7 +22,7 @@ test-engines: $(ENGINES:%=test-engine-%) test-duckdb-2 test-dbt-1.12 test-dialec
 	The same numbers on every engine; Java 17 for Spark
 
 test-engine-%: $(VENV)-engines/built ## The conformance suite on one of them
-	$(VENV)-engines/bin/python -m pytest pytests/engines --engine $*
+	$(VENV)-engines/bin/python -m pytest pytests/engines --engine $* $(ENGINE_OPTIONS)
 
 test-duckdb-2 test-dbt-1.12: test-%: $(VENV)-%/built $(VENV)-engines/built ## \
 	The same on DuckDB, in other versions of it and of dbt

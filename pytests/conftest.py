@@ -1,4 +1,3 @@
-import fcntl
 import os
 from pathlib import Path
 
@@ -12,22 +11,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(scope="session", autouse=True)
-def installed_package(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Install the package into the user's project, as `packages: - local:` does.
-
-    Once for all workers of a parallel run: a second `dbt deps` would take the package
-    away from the first worker for a moment.
-    """
-    shared = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        shared = shared.parent
-    done = shared / "installed"
-    with (shared / "install.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if done.exists():
-            return
-        install_packages(PROJECT)
-        done.touch()
+def installed_package() -> None:
+    """The package in the user's project, as `packages: - local:` puts it there."""
+    install_packages(PROJECT)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
@@ -158,12 +159,22 @@ def run_command(project: UserProject, command: str) -> dbtRunnerResult:
 
 
 def install_packages(project: Path) -> None:
-    """What a user's `dbt deps` does."""
-    result = dbtRunner().invoke(
-        ["--quiet", "deps", "--project-dir", str(project)]
-        + ["--profiles-dir", str(project)]
-    )
-    assert result.success, result.exception
+    """What a user's `dbt deps` does, where it has not been done.
+
+    A second one would take the package away for a moment from tests that run beside.
+    """
+    declared = project / "packages.yml"
+    [package] = yaml.safe_load(declared.read_text())["packages"]
+    installed = project / "dbt_packages" / "log_loss"
+    with declared.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if installed.exists() and installed.samefile(project / package["local"]):
+            return
+        result = dbtRunner().invoke(
+            ["--quiet", "deps", "--project-dir", str(project)]
+            + ["--profiles-dir", str(project)]
+        )
+        assert result.success, result.exception
 
 
 def scratch_project(
