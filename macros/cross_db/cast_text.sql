@@ -16,9 +16,9 @@
 {%- endmacro %}
 
 {% macro spark__cast_text(text, type) -%}
-    try_cast({{ text }} as {{ type }})
+    {{ log_loss.duckdb__cast_text(text, type) }}
 {%- endmacro %}
 
 {% macro redshift__cast_text(text, type) -%}
-    try_cast({{ text }} as {{ type }})
+    {{ log_loss.duckdb__cast_text(text, type) }}
 {%- endmacro %}

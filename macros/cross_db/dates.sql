@@ -45,7 +45,7 @@
 {%- endmacro %}
 
 {% macro snowflake__date_text(date) -%}
-    to_char({{ date }}, 'YYYY-MM-DD')
+    {{ log_loss.postgres__date_text(date) }}
 {%- endmacro %}
 
 

@@ -123,6 +123,13 @@ GAPS = {
 }
 
 
+def compiled(engine: Projects, inline: str) -> str:
+    """SQL as a user's project compiles it."""
+    result = engine.project(PROJECT).invoke("compile", "--inline", inline)
+    assert result.success, messages(result)
+    return result.result.results[0].node.compiled_code
+
+
 @pytest.fixture(scope="module")
 def queries(engine: Projects) -> dict[str, str]:
     """One for each gap, compiled together."""
@@ -130,10 +137,7 @@ def queries(engine: Projects) -> dict[str, str]:
     inline = mark.join(f"select {expression} as value" for expression, _ in GAPS.values())
     for name in ("timestamp", "timestamptz"):
         inline = inline.replace(f"<{name.upper()}>", engine.warehouse.types[name])
-    result = engine.project(PROJECT).invoke("compile", "--inline", inline)
-    assert result.success, messages(result)
-    compiled = result.result.results[0].node.compiled_code
-    return dict(zip(GAPS, compiled.split(mark), strict=True))
+    return dict(zip(GAPS, compiled(engine, inline).split(mark), strict=True))
 
 
 @pytest.mark.parametrize("gap", GAPS)
@@ -148,14 +152,11 @@ def test_a_gap_is_bridged(gap: str, queries: dict[str, str], engine: Projects) -
 
 def test_the_clock_is_utc(engine: Projects) -> None:
     """To the minute, whatever the session's time zone."""
-    project = engine.project(PROJECT)
     inline = (
         "select {{ log_loss.utc_now() }} as now,"
         " cast({{ log_loss.utc_now() }} as {{ log_loss.type_utc_timestamp() }}) as typed"
     )
-    result = project.invoke("compile", "--inline", inline)
-    assert result.success, messages(result)
-    [row] = project.rows(result.result.results[0].node.compiled_code)
+    [row] = engine.warehouse.rows(compiled(engine, inline))
     utc = datetime.now(timezone.utc).replace(tzinfo=None)
     assert abs(row["now"] - utc) < timedelta(minutes=1)
     assert row["typed"] == row["now"]
@@ -163,12 +164,10 @@ def test_the_clock_is_utc(engine: Projects) -> None:
 
 def test_text_that_is_no_number(engine: Projects) -> None:
     """Null where an engine can say so; Postgres stops and names the text."""
-    project = engine.project(PROJECT)
     inline = "select {{ log_loss.cast_text(\"'so-so'\", log_loss.type_double()) }} as x"
-    compiled = project.invoke("compile", "--inline", inline)
-    sql = compiled.result.results[0].node.compiled_code
+    sql = compiled(engine, inline)
     if engine.warehouse.casts_stop:
         with pytest.raises(Exception, match="so-so"):
-            project.rows(sql)
+            engine.warehouse.rows(sql)
     else:
-        assert project.rows(sql) == [{"x": None}]
+        assert engine.warehouse.rows(sql) == [{"x": None}]
