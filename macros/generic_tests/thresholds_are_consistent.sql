@@ -29,8 +29,10 @@ judged as (
                 )
             then 'no such rule'
             when row_count > 1 then 'more than one row for the same scope'
-            when warn_at is null and error_at is null
-            then 'neither warn_at nor error_at is given'
+            when
+                warn_at is null and error_at is null
+                and model_name = '*' and cohort_name = '*' and label = '*'
+            then 'no limit is given, and nothing that the rule is switched off for'
             when
                 not coalesce(abs(warn_at) <= {{ log_loss.largest_double() }}, 1 = 1)
                 or not coalesce(

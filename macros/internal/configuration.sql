@@ -6,7 +6,15 @@
         class_counts: the distinct numbers of classes, ascending
         unique_predictions, label_horizon_days,
         as_of_date, lookback_days, reprocess_from, mature_days, mature_coverage,
-        correction_absolute, correction_relative, evaluation_days
+        correction_absolute, correction_relative, evaluation_days,
+        alert_history_days, minimum_increase, ticket_p_value, page_p_value,
+        baseline: {
+            is_trailing, is_validation, days, min_days, gap_days, start_date, end_date
+        }
+        stratum: the cohort column that versions are compared within, or all
+        rollback_margin, promote_margin: in nats, the second may be none
+        error_budget: {relative, absolute, days, page, ticket}, the last two
+            {long_days, short_days, factor}
 
     Looks at variables only, never at the warehouse. Every staging model and roll-up
     calls it, so a wrong setting stops before the package's first query; and as
@@ -33,6 +41,15 @@
             'as_of_date': none, 'lookback_days': 3, 'reprocess_from': none,
             'mature_days': 14, 'mature_coverage': 0.8, 'correction_absolute': 0.01,
             'correction_relative': 0.02, 'evaluation_days': 7,
+            'alert_history_days': 90, 'minimum_increase': 0.01,
+            'ticket_p_value': 0.005, 'page_p_value': 0.001,
+            'baseline': {
+                'is_trailing': false, 'is_validation': false,
+                'days': 56, 'min_days': 28, 'gap_days': 0,
+                'start_date': none, 'end_date': none,
+            },
+            'error_budget': log_loss._default_error_budget(),
+            'stratum': 'all', 'rollback_margin': 0, 'promote_margin': none,
         }) }}
     {% endif %}
 
@@ -85,6 +102,16 @@
             'log_loss_correction_relative', at_least=0
         ),
         'evaluation_days': log_loss._whole_number('log_loss_evaluation_days', 1),
+        'alert_history_days': log_loss._whole_number('log_loss_alert_history_days', 1),
+        'minimum_increase': log_loss._number('log_loss_minimum_increase', at_least=0),
+        'ticket_p_value': log_loss._number('log_loss_ticket_p_value', above=0, below=0.5),
+        'page_p_value': log_loss._number('log_loss_page_p_value', above=0, below=0.5),
+        'baseline': log_loss._baseline(),
+        'error_budget': log_loss._error_budget(),
+        'stratum': log_loss._stratum(),
+        'rollback_margin': log_loss._number('log_loss_rollback_margin', at_least=0),
+        'promote_margin': log_loss._number('log_loss_promote_margin', above=0)
+            if log_loss.setting('log_loss_promote_margin') is not none else none,
     }) }}
 {% endmacro %}
 
@@ -138,9 +165,14 @@
 {% endmacro %}
 
 
-{# A setting as YYYY-MM-DD, or none. YAML reads an unquoted date as a date. #}
+{# A setting as YYYY-MM-DD, or none. #}
 {% macro _date(name) %}
-    {% set value = log_loss.setting(name) %}
+    {{ return(log_loss._date_of(name, log_loss.setting(name))) }}
+{% endmacro %}
+
+
+{# YAML reads an unquoted date as a date. #}
+{% macro _date_of(name, value) %}
     {% if value is none %}
         {{ return(none) }}
     {% endif %}
@@ -167,6 +199,154 @@
         {{ return(29 if is_leap else 28) }}
     {% endif %}
     {{ return(30 if month in (4, 6, 9, 11) else 31) }}
+{% endmacro %}
+
+
+{#
+    Which days of a version are its normal: its first ones, the last ones before a gap,
+    or those of given dates; `validation` takes what training measured of a version, and
+    its first days for all that training has not. From half of the days on the first two
+    are good enough.
+#}
+{% macro _baseline() %}
+    {% set variable = 'log_loss_baseline' %}
+    {% set value = log_loss.setting(variable) %}
+    {% set days = log_loss._whole_number('log_loss_baseline_days', 14) %}
+    {% if value in ('first', 'trailing', 'validation') %}
+        {{ return({
+            'is_trailing': value == 'trailing', 'is_validation': value == 'validation',
+            'days': days,
+            'min_days': (days / 2) | round(0, 'ceil') | int,
+            'gap_days': 14 if value == 'trailing' else 0,
+            'start_date': none, 'end_date': none,
+        }) }}
+    {% elif value is not mapping or value.keys() | sort | list
+        != ['end_date', 'start_date'] %}
+        {% do log_loss.configuration_error(
+            variable, value,
+            'set it to first, trailing, validation, or {start_date: YYYY-MM-DD, end_date: '
+            ~ 'YYYY-MM-DD}.'
+        ) %}
+    {% endif %}
+    {% set start_date = log_loss._date_of(variable, value.start_date) %}
+    {% set end_date = log_loss._date_of(variable, value.end_date) %}
+    {% if start_date is none or end_date is none or end_date < start_date %}
+        {% do log_loss.configuration_error(
+            variable, value, 'let end_date be start_date or later.'
+        ) %}
+    {% endif %}
+    {{ return({
+        'is_trailing': false, 'is_validation': false, 'days': 100000, 'min_days': 7,
+        'gap_days': 0,
+        'start_date': start_date, 'end_date': end_date,
+    }) }}
+{% endmacro %}
+
+
+{# The cohort column within which versions are compared: by default the first. #}
+{% macro _stratum() %}
+    {% set stratum = log_loss.setting('log_loss_stratum') %}
+    {% set cohorts = log_loss._cohorts() %}
+    {% if stratum is none %}
+        {{ return(cohorts[0] if cohorts else 'all') }}
+    {% elif stratum not in cohorts + ['all'] %}
+        {% do log_loss.configuration_error(
+            'log_loss_stratum', stratum,
+            'set it to one of log_loss_cohorts, or to all.'
+        ) %}
+    {% endif %}
+    {{ return(stratum) }}
+{% endmacro %}
+
+
+{% macro _default_error_budget() %}
+    {{ return({
+        'relative': 0.10, 'absolute': 0.01, 'days': 28,
+        'page': {'long_days': 7, 'short_days': 1, 'factor': 3},
+        'ticket': {'long_days': 14, 'short_days': 3, 'factor': 1.5},
+    }) }}
+{% endmacro %}
+
+
+{#
+    How much more loss than the baseline's is accepted over 28 days, and how much faster
+    than that it may burn, in a long window and still in a short one. Keys that are left
+    out keep their defaults. What could never fire, or always would, is refused.
+#}
+{% macro _error_budget() %}
+    {% set variable = 'log_loss_error_budget' %}
+    {% set defaults = log_loss._default_error_budget() %}
+    {% set given = log_loss.setting(variable) or {} %}
+    {% set budget = {'days': defaults.days} %}
+    {% set unknown = [] %}
+    {% for part, names in {
+        none: ['relative', 'absolute'],
+        'page': ['long_days', 'short_days', 'factor'],
+        'ticket': ['long_days', 'short_days', 'factor'],
+    }.items() %}
+        {% set before = defaults[part] if part else defaults %}
+        {% set now = (given.get(part) or {}) if part and given is mapping else given %}
+        {% set found = {} %}
+        {% if now is not mapping %}
+            {% do log_loss.configuration_error(
+                variable, now, 'set it to a mapping, as in the table of variables.'
+            ) %}
+        {% endif %}
+        {% for name in now if name not in names + ([] if part else ['page', 'ticket']) %}
+            {% do unknown.append(name) %}
+        {% endfor %}
+        {% for name in names %}
+            {% set value = now.get(name, before[name]) %}
+            {% if value is not number or value is boolean or not 0 <= value < 1e6
+                or (name.endswith('days') and (value != value | int or value < 1)) %}
+                {% do log_loss.configuration_error(
+                    variable, name ~ ' ' ~ value,
+                    'set it to a number of at least 0, days to whole ones.'
+                ) %}
+            {% endif %}
+            {% do found.update({name: value}) %}
+        {% endfor %}
+        {% do budget.update({part: found} if part else found) %}
+    {% endfor %}
+    {% set wrong = [] %}
+    {% if unknown %}
+        {% do wrong.append((unknown | join(', '), 'leave it out')) %}
+    {% endif %}
+    {% if budget.relative == 0 and budget.absolute == 0 %}
+        {% do wrong.append((
+            'a target no higher than the baseline', 'let relative or absolute be more than 0'
+        )) %}
+    {% endif %}
+    {% for part in ['page', 'ticket'] %}
+        {% set windows = budget[part] %}
+        {% if windows.short_days >= windows.long_days %}
+            {% do wrong.append((
+                part ~ ' windows of ' ~ windows.long_days ~ ' and '
+                ~ windows.short_days ~ ' days', 'let short_days be less than long_days'
+            )) %}
+        {% elif windows.long_days > budget.days %}
+            {% do wrong.append((
+                part ~ ' window of ' ~ windows.long_days ~ ' days',
+                'let long_days be at most ' ~ budget.days
+            )) %}
+        {% elif windows.factor * windows.long_days > budget.days %}
+            {% do wrong.append((
+                part ~ ' factor ' ~ windows.factor ~ ' over ' ~ windows.long_days
+                ~ ' days, more than the budget of ' ~ budget.days ~ ' days',
+                'let factor times long_days be at most ' ~ budget.days
+            )) %}
+        {% endif %}
+    {% endfor %}
+    {% if budget.ticket.factor >= budget.page.factor %}
+        {% do wrong.append((
+            'ticket factor ' ~ budget.ticket.factor ~ ', page factor '
+            ~ budget.page.factor, 'let the page factor be higher'
+        )) %}
+    {% endif %}
+    {% for received, fix in wrong %}
+        {% do log_loss.configuration_error(variable, received, fix ~ '.') %}
+    {% endfor %}
+    {{ return(budget) }}
 {% endmacro %}
 
 

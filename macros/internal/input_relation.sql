@@ -24,6 +24,8 @@
     {% set defaults = {
         'log_loss_thresholds': 'log_loss.log_loss_default_thresholds',
         'log_loss_suppressions': 'log_loss.log_loss_default_suppressions',
+        'log_loss_deployments': 'log_loss.log_loss_default_deployments',
+        'log_loss_training_metrics': 'log_loss.log_loss_default_training_metrics',
     } %}
     {{ return((log_loss.setting(variable) or defaults.get(variable)) | string) }}
 {% endmacro %}

@@ -19,10 +19,20 @@
     {{- return(adapter.dispatch('same_scope', 'log_loss')(left, right)) -}}
 {% endmacro %}
 
-{% macro default__same_scope(left, right) -%}
-{%- set pairs = [] -%}
-{%- for column in log_loss.scope_columns() -%}
-    {%- do pairs.append(left ~ '.' ~ column ~ ' = ' ~ right ~ '.' ~ column) -%}
-{%- endfor -%}
-{{ pairs | join('\n            and ') }}
-{%- endmacro %}
+{% macro default__same_scope(left, right) %}
+    {{- return(log_loss.same_columns(log_loss.scope_columns(), left, right)) -}}
+{% endmacro %}
+
+
+{# Two tables agree on these columns, for a join. #}
+{% macro same_columns(columns, left, right) %}
+    {{- return(adapter.dispatch('same_columns', 'log_loss')(columns, left, right)) -}}
+{% endmacro %}
+
+{% macro default__same_columns(columns, left, right) %}
+    {%- set pairs = [] -%}
+    {%- for column in columns -%}
+        {%- do pairs.append(left ~ '.' ~ column ~ ' = ' ~ right ~ '.' ~ column) -%}
+    {%- endfor -%}
+    {{- return(pairs | join('\n            and ')) -}}
+{% endmacro %}

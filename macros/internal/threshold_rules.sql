@@ -4,6 +4,9 @@
         bad_side      the side of its limits on which a value is bad
         grain         what it has one value of: a version, a cohort or a label
         has_coverage  whether it rests on labels, so that min_coverage says something
+        may_page      whether an error wakes somebody; other rules open a ticket
+        has_loss_baseline  whether it is a loss above a baseline
+        needs_two_windows  whether a finding counts once it was found in two windows
 #}
 {% macro threshold_rules() %}
     {{ return(adapter.dispatch('threshold_rules', 'log_loss')()) }}
@@ -15,15 +18,34 @@
         ('mean_log_loss', 'above', 'version', true),
         ('cohort_log_loss', 'above', 'cohort', true),
         ('class_log_loss', 'above', 'label', true),
+        ('class_log_loss_ratio', 'above', 'label', true),
+        ('weighted_log_loss', 'above', 'version', true),
+        ('mean_log_loss_increase', 'above', 'version', true),
+        ('cohort_log_loss_increase', 'above', 'cohort', true),
+        ('class_log_loss_increase', 'above', 'label', true),
+        ('fast_burn_rate', 'above', 'version', true),
+        ('slow_burn_rate', 'above', 'version', true),
+        ('log_loss_trend', 'above', 'version', true),
+        ('canary_difference', 'above', 'version', false),
         ('clipped_loss_share', 'above', 'version', true),
         ('correction_rate', 'above', 'version', true),
         ('label_coverage', 'below', 'cohort', false),
+        ('label_coverage_drop', 'above', 'cohort', false),
         ('rejected_share', 'above', 'version', false),
         ('rejected_label_share', 'above', 'version', false),
+        ('duplicate_share', 'above', 'version', false),
         ('non_finite_count', 'above', 'version', false),
     ] %}
         {% do rules.update({rule: {
-            'bad_side': bad_side, 'grain': grain, 'has_coverage': has_coverage
+            'bad_side': bad_side, 'grain': grain, 'has_coverage': has_coverage,
+            'has_loss_baseline':
+                rule.endswith('_increase') or rule.endswith('_burn_rate'),
+            'needs_two_windows': rule.endswith('_increase')
+                or rule == 'label_coverage_drop',
+            'may_page': rule in [
+                'mean_log_loss', 'cohort_log_loss', 'mean_log_loss_increase',
+                'cohort_log_loss_increase', 'fast_burn_rate', 'canary_difference',
+            ],
         }}) %}
     {% endfor %}
     {{ return(rules) }}
@@ -53,3 +75,30 @@
     {%- endfor -%}
     {{- return("('" ~ names | join("', '") ~ "')") -}}
 {% endmacro %}
+
+
+{# Whether a suppression covers any day of a verdict's window, for a join. #}
+{% macro is_suppressed(verdicts, suppressions) %}
+    {{- return(adapter.dispatch('is_suppressed', 'log_loss')(verdicts, suppressions)) -}}
+{% endmacro %}
+
+{% macro default__is_suppressed(verdicts, suppressions) -%}
+{{ suppressions }}.model_name in ({{ verdicts }}.model_name, '*')
+-- a defect of the package, on any day of all, is nothing that passes
+and {{ verdicts }}.rule <> 'non_finite_count'
+and cast({{ suppressions }}.starts_at as date) <= {{ verdicts }}.window_end_date
+and (
+    {{ suppressions }}.ends_at is null
+    or cast({{ suppressions }}.ends_at as date) >= {{ verdicts }}.window_start_date
+)
+{%- endmacro %}
+
+
+{# The page of the package's documentation that says what to do about a rule. #}
+{% macro runbook(rule) %}
+    {{- return(adapter.dispatch('runbook', 'log_loss')(rule)) -}}
+{% endmacro %}
+
+{% macro default__runbook(rule) -%}
+{{ dbt.concat(["'docs/runbooks/'", rule, "'.md'"]) }}
+{%- endmacro %}

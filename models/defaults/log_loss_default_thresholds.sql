@@ -1,9 +1,20 @@
-{%- do log_loss.configuration() -%}
--- Rules that hold for every model: broken numbers, and input that is turned away.
+{%- set settings = log_loss.configuration() -%}
+{%- set budget = settings.error_budget -%}
+-- Rules that hold for every model: broken numbers, input that is turned away or comes
+-- twice, and losses above the model's own baseline.
 {%- for rule, warn_at, error_at in [
     ('non_finite_count', 'null', 0),
     ('rejected_share', '0.01', '0.05'),
     ('rejected_label_share', '0.01', '0.05'),
+    ('duplicate_share', '0.05', 'null'),
+    ('mean_log_loss_increase', '0.10', '0.10'),
+    ('cohort_log_loss_increase', '0.20', '0.30'),
+    ('class_log_loss_increase', '0.20', 'null'),
+    ('label_coverage_drop', '0.05', '0.20'),
+    ('fast_burn_rate', 'null', budget.page.factor),
+    ('slow_burn_rate', budget.ticket.factor, 'null'),
+    ('log_loss_trend', '0.10', 'null'),
+    ('canary_difference', 'null', settings.rollback_margin),
 ] %}
 {{ 'union all\n' if not loop.first }}
 select

@@ -1,0 +1,152 @@
+{%- set keys = [
+    'measure', 'evaluation_date'
+] + log_loss.scope_columns() + ['label'] %}
+
+with
+
+windows as (
+
+    select * from {{ ref('int_log_loss__evaluation_windows') }}
+    where
+        window_name <> 'baseline'
+        and row_count > 0
+
+),
+
+paired as (
+
+    select
+        windows.window_name,
+        {% for column in keys -%}
+        windows.{{ column }},
+        {% endfor -%}
+        windows.start_date as window_start_date,
+        windows.end_date as window_end_date,
+        windows.prediction_count,
+        windows.row_count,
+        windows.day_count,
+        windows.mean_value,
+        windows.level,
+        windows.level_variance,
+        {{ log_loss.safe_divide(
+            'windows.deviation_squared_sum', 'windows.day_count - 1'
+        ) }} as day_variance,
+        baselines.source as baseline_source,
+        baselines.measured_version as baseline_version,
+        baselines.row_count as baseline_row_count,
+        baselines.day_count as baseline_day_count,
+        baselines.mean_value as baseline_mean,
+        baselines.level as baseline_level,
+        baselines.level_variance as baseline_level_variance,
+        baselines.day_stddev as baseline_day_stddev,
+        baselines.day_autocorrelation as baseline_autocorrelation
+    from windows
+    inner join {{ ref('int_log_loss__baselines') }} as baselines
+        on {{ log_loss.same_columns(keys, 'windows', 'baselines') | indent(4) }}
+
+),
+
+errors as (
+
+    select
+        *,
+        level - baseline_level as level_increase,
+        sqrt(level_variance + baseline_level_variance) as row_standard_error,
+        sqrt(
+            case
+                when baseline_source = 'validation'
+                then {{ log_loss.safe_divide('day_variance', 'day_count') }}
+                else
+                    baseline_day_stddev * baseline_day_stddev
+                    * (
+                        {{ log_loss.safe_divide('1', 'day_count') }}
+                        + {{ log_loss.safe_divide('1', 'baseline_day_count') }}
+                    )
+            end
+            * (1 + baseline_autocorrelation) / (1 - baseline_autocorrelation)
+        ) as day_standard_error,
+        case
+            when baseline_source = 'validation' then day_count
+            else baseline_day_count
+        end
+        * (1 - baseline_autocorrelation) / (1 + baseline_autocorrelation)
+        - 1 as effective_day_count
+    from paired
+
+),
+
+tests as (
+
+    select
+        *,
+        mean_value - baseline_mean as increase,
+        {{ log_loss.safe_divide('mean_value - baseline_mean', 'baseline_mean') }}
+            as relative_increase,
+        {{ log_loss.safe_divide('level_increase', 'row_standard_error') }} as z_rows,
+        {{ log_loss.safe_divide('level_increase', 'day_standard_error') }} as z_days,
+        case
+            when day_standard_error > row_standard_error then day_standard_error
+            else row_standard_error
+        end as standard_error,
+        case when effective_day_count > 4 then effective_day_count else 4 end
+            as degrees_of_freedom
+    from errors
+
+),
+
+deviates as (
+
+    select
+        *,
+        {{ log_loss.safe_divide('level_increase', 'standard_error') }} as t
+    from tests
+
+),
+
+probabilities as (
+
+    select
+        *,
+        {{ log_loss.student_t_deviate('t', 'degrees_of_freedom') | indent(8) }}
+            as deviate
+    from deviates
+
+)
+
+select
+    window_name,
+    {{ keys | join(',\n    ') }},
+    window_start_date,
+    window_end_date,
+    prediction_count,
+    row_count,
+    day_count,
+    mean_value,
+    baseline_source,
+    baseline_version,
+    baseline_row_count,
+    baseline_day_count,
+    baseline_mean,
+    baseline_day_stddev,
+    baseline_autocorrelation,
+    increase,
+    relative_increase,
+    level_increase,
+    row_standard_error,
+    day_standard_error,
+    standard_error,
+    degrees_of_freedom,
+    z_rows,
+    z_days,
+    -- Without any spread a rise is certain, and what is not one is not. Against a
+    -- validation loss the window's own days are all that tells how days vary.
+    case when baseline_source <> 'validation' or day_count >= 5 then coalesce(
+        {{ log_loss.student_t_upper_tail(
+            't', 'degrees_of_freedom', 'deviate'
+        ) | indent(8) }},
+        case
+            when level_increase > 0 then {{ log_loss.double(0) }}
+            when level_increase is not null then {{ log_loss.double(1) }}
+        end
+    ) end as p_value
+from probabilities

@@ -1,0 +1,181 @@
+{%- set series = ['rule'] + log_loss.scope_columns() + ['label'] -%}
+{%- set episode = 'partition by ' ~ series | join(', ') ~ ', episode_number' -%}
+{#- an alert goes on over so many days without it, or so many without a look -#}
+{%- set quiet_days = 7 -%}
+{%- set unseen_days = 28 %}
+
+with
+
+verdicts as (
+
+    select
+        *,
+        verdict in ('warn', 'error') as is_proven
+    from {{ ref('int_log_loss__verdicts') }}
+    where verdict in ('warn', 'error') or held_finding in ('warn', 'error')
+
+),
+
+suppressions as (
+
+    select * from {{ ref('stg_log_loss__suppressions') }}
+
+),
+
+suppressed_verdicts as (
+
+    select
+        verdicts.evaluation_date,
+        {% for column in series -%}
+        verdicts.{{ column }},
+        {% endfor -%}
+        min(coalesce(suppressions.reason, 'no reason given')) as reason
+    from verdicts
+    inner join suppressions
+        on {{ log_loss.is_suppressed('verdicts', 'suppressions') | indent(8) }}
+    group by
+        verdicts.evaluation_date,
+        {% for column in series -%}
+        verdicts.{{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+
+),
+
+-- a scope whose labels come later than they should: its losses are those of the labels
+-- that come early
+delayed_scopes as (
+
+    select distinct
+        evaluation_date,
+        {{ log_loss.scope_columns() | join(',\n        ') }}
+    from verdicts
+    where
+        (rule = 'label_coverage' and is_proven)
+        or (rule = 'label_coverage_drop' and verdict = 'error')
+
+),
+
+raised as (
+
+    select
+        verdicts.*,
+        case
+            when verdicts.is_proven then verdicts.verdict
+            else verdicts.held_finding
+        end as raised_finding,
+        case
+            when suppressed_verdicts.rule is not null
+            then {{ dbt.concat(["'suppressed: '", 'suppressed_verdicts.reason']) }}
+            when
+                delayed_scopes.model_name is not null
+                and verdicts.rule in {{ log_loss.rules_with('has_coverage', true) }}
+            then 'label delay'
+            when
+                not verdicts.is_proven
+                and coalesce(verdicts.label_coverage, 1) < verdicts.min_coverage
+            then 'low label coverage'
+            when not verdicts.is_proven then 'small sample'
+        end as suppression_reason
+    from verdicts
+    left join suppressed_verdicts
+        on
+            verdicts.evaluation_date = suppressed_verdicts.evaluation_date
+            and {{ log_loss.same_columns(
+                series, 'verdicts', 'suppressed_verdicts'
+            ) }}
+    left join delayed_scopes
+        on
+            verdicts.evaluation_date = delayed_scopes.evaluation_date
+            and {{ log_loss.same_scope('verdicts', 'delayed_scopes') }}
+
+),
+
+ordered as (
+
+    select
+        *,
+        lag(evaluation_date) over (
+            partition by {{ series | join(', ') }}
+            order by evaluation_date
+        ) as previous_date
+    from raised
+
+),
+
+history as (
+
+    select min(evaluation_date) as earliest_date
+    from {{ ref('int_log_loss__evaluation_dates') }}
+
+),
+
+numbered as (
+
+    select
+        *,
+        sum(
+            case
+                when {{ log_loss.days_between('previous_date', 'evaluation_date') }}
+                    <= {{ quiet_days }}
+                then 0
+                when
+                    coalesce(previous_look_date, previous_date) <= previous_date
+                    and {{ log_loss.days_between('previous_date', 'evaluation_date') }}
+                    <= {{ unseen_days }}
+                then 0
+                else 1
+            end
+        ) over (
+            partition by {{ series | join(', ') }}
+            order by evaluation_date
+            rows between unbounded preceding and current row
+        ) as episode_number
+    from ordered
+
+),
+
+spans as (
+
+    select
+        *,
+        min(evaluation_date) over ({{ episode }}) as first_date,
+        max(evaluation_date) over ({{ episode }}) as last_date,
+        min(coalesce(previous_look_date, {{ log_loss.undated() }})) over (
+            {{ episode }}
+        ) as first_previous_look_date,
+        min(case when suppression_reason is null then evaluation_date end) over (
+            {{ episode }}
+        ) as first_alert_date
+    from numbered
+
+)
+
+select
+    {% for column in series -%}
+    spans.{{ column }},
+    {% endfor -%}
+    spans.episode_number,
+    spans.evaluation_date,
+    spans.window_start_date,
+    spans.window_end_date,
+    spans.value,
+    spans.baseline_value,
+    spans.p_value,
+    spans.sample_count,
+    spans.labeled_count,
+    spans.warn_at,
+    spans.error_at,
+    spans.raised_finding,
+    spans.suppression_reason,
+    spans.first_date,
+    spans.last_date,
+    spans.first_alert_date,
+    -- it may have begun before the first date that was looked at
+    spans.first_date <= {{ log_loss.add_days('history.earliest_date', quiet_days) }}
+    or (
+        spans.first_previous_look_date = {{ log_loss.undated() }}
+        and spans.first_date
+        <= {{ log_loss.add_days('history.earliest_date', unseen_days) }}
+    ) as may_be_older
+from spans
+cross join history

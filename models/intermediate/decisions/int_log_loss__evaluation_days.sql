@@ -1,0 +1,413 @@
+{%- set settings = log_loss.configuration() -%}
+{%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
+{%- set scope_of = log_loss.scope_columns -%}
+{%- set sums = [
+    'prediction_count', 'labeled_count', 'clipped_count', 'weighted_count', 'loss_sum',
+    'loss_squared_sum', 'weighted_loss_sum', 'weight_sum',
+] -%}
+{#- how old a judged day may be, and a day of a window that ends with it -#}
+{%- set judged_age = settings.mature_days + settings.evaluation_days -%}
+{%- set is_mature -%}
+prediction_count > 0
+        and (
+            age_days >= {{ settings.mature_days }}
+            or {{ log_loss.safe_divide('labeled_count', 'prediction_count') }}
+            >= {{ log_loss.double(settings.mature_coverage) }}
+        )
+{%- endset %}
+{#- a day that can be of the baseline of what is judged on a date -#}
+{%- set may_be_normal -%}
+evaluations.evaluation_date >= predicted_days.known_from
+            and {{ log_loss.add_days(
+                'evaluations.window_start_date', -settings.baseline.gap_days
+            ) }} > predicted_days.metric_date
+            {%- if settings.baseline.start_date %}
+            and predicted_days.metric_date
+            between {{ log_loss.date_literal(settings.baseline.start_date) }}
+            and {{ log_loss.date_literal(settings.baseline.end_date) }}
+            {%- endif %}
+{%- endset %}
+{%- set day_columns -%}
+evaluation_date,
+        metric_date,
+        {{ scope }},
+        measured_version,
+        age_days,
+        {{ sums | join(',\n        ') }}
+{%- endset %}
+
+with
+
+known_sums as (
+
+    select * from {{ ref('int_log_loss__known_sums') }}
+    where label = 'all'
+
+),
+
+evaluation_dates as (
+
+    select * from {{ ref('int_log_loss__evaluation_dates') }}
+
+),
+
+-- what is judged --------------------------------------------------------------------
+
+recent_days as (
+
+    select
+        evaluation_dates.evaluation_date,
+        known_sums.metric_date,
+        {{ scope_of('known_sums') | join(',\n        ') }},
+        known_sums.model_version as measured_version,
+        {{ log_loss.days_between(
+            'known_sums.metric_date', 'evaluation_dates.evaluation_date'
+        ) }} as age_days,
+        {% for sum in sums -%}
+        known_sums.{{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from known_sums
+    inner join evaluation_dates
+        on
+            known_sums.known_from <= evaluation_dates.evaluation_date
+            and known_sums.known_until > evaluation_dates.evaluation_date
+            and known_sums.metric_date <= evaluation_dates.evaluation_date
+            and known_sums.metric_date > {{ log_loss.add_days(
+                'evaluation_dates.evaluation_date', -(judged_age + settings.error_budget.days)
+            ) }}
+
+),
+
+mature_days as (
+
+    select
+        *,
+        count(*) over (
+            partition by evaluation_date, {{ log_loss.scope_columns() | join(', ') }}
+            order by metric_date desc
+            rows between unbounded preceding and current row
+        ) as day_rank
+    from recent_days
+    where
+        {{ is_mature }}
+
+),
+
+-- Only recent days: an old breach must not fail today's build, and a version that has
+-- gone quiet is not judged at all.
+judged_days as (
+
+    select * from mature_days
+    where
+        day_rank <= {{ settings.evaluation_days }}
+        and age_days < {{ judged_age }}
+
+),
+
+evaluations as (
+
+    select
+        evaluation_date,
+        {{ scope }},
+        min(metric_date) as window_start_date,
+        max(metric_date) as window_end_date
+    from judged_days
+    group by
+        evaluation_date,
+        {{ scope }}
+
+),
+
+-- what it is compared with ------------------------------------------------------------
+
+predicted_days as (
+
+    select
+        metric_date,
+        {{ scope }},
+        min(known_from) as known_from
+    from known_sums
+    where prediction_count > 0
+    group by
+        metric_date,
+        {{ scope }}
+
+),
+
+known_days as (
+
+    select
+        *,
+        min(known_from) over (partition by model_name, model_version)
+            as version_known_from
+    from predicted_days
+    where cohort_name = 'all'
+
+),
+
+-- in the order in which they were first known, of one load by their first days in it
+versions as (
+
+    select
+        model_name,
+        model_version,
+        version_known_from as known_from,
+        min(metric_date) as first_date
+    from known_days
+    where known_from = version_known_from
+    group by
+        model_name,
+        model_version,
+        version_known_from
+
+),
+
+trials as (
+
+    select
+        model_name,
+        model_version,
+        min(case when role in ('canary', 'shadow') then cast(deployed_at as date) end)
+            as tried_on,
+        min(case when role = 'baseline' then cast(deployed_at as date) end)
+            as adopted_on
+    from {{ ref('stg_log_loss__deployments') }}
+    group by
+        model_name,
+        model_version
+
+),
+
+-- the versions before one that have days enough to lend
+lenders as (
+
+    select
+        evaluations.evaluation_date,
+        evaluations.model_name,
+        evaluations.model_version,
+        earlier.model_version as lender_version,
+        earlier.known_from,
+        earlier.first_date
+    from evaluations
+    inner join versions
+        on
+            evaluations.model_name = versions.model_name
+            and evaluations.model_version = versions.model_version
+    inner join versions as earlier
+        on
+            evaluations.model_name = earlier.model_name
+            and versions.known_from >= earlier.known_from
+            and (
+                versions.known_from > earlier.known_from
+                or versions.first_date > earlier.first_date
+                or (
+                    versions.first_date = earlier.first_date
+                    and versions.model_version > earlier.model_version
+                )
+            )
+    inner join predicted_days
+        on
+            earlier.model_name = predicted_days.model_name
+            and earlier.model_version = predicted_days.model_version
+            and evaluations.cohort_name = predicted_days.cohort_name
+            and {{ may_be_normal }}
+    where evaluations.cohort_name = 'all'
+    group by
+        evaluations.evaluation_date,
+        evaluations.model_name,
+        evaluations.model_version,
+        earlier.model_version,
+        earlier.known_from,
+        earlier.first_date
+    having count(*) >= {{ settings.baseline.min_days }}
+
+),
+
+-- of these the latest, and rather one that has served than one that was only tried
+ranked_lenders as (
+
+    select
+        lenders.evaluation_date,
+        lenders.model_name,
+        lenders.model_version,
+        lenders.lender_version,
+        row_number() over (
+            partition by
+                lenders.evaluation_date, lenders.model_name, lenders.model_version
+            order by
+                case
+                    when
+                        trials.tried_on <= lenders.evaluation_date
+                        and coalesce(
+                            trials.adopted_on > lenders.evaluation_date, 1 = 1
+                        )
+                    then 1
+                    else 0
+                end,
+                lenders.known_from desc,
+                lenders.first_date desc,
+                lenders.lender_version desc
+        ) as preference_rank
+    from lenders
+    left join trials
+        on
+            lenders.model_name = trials.model_name
+            and lenders.lender_version = trials.model_version
+
+),
+
+sources as (
+
+    select
+        *,
+        model_version as measured_version
+    from evaluations
+
+    union all
+
+    select
+        evaluations.*,
+        ranked_lenders.lender_version as measured_version
+    from evaluations
+    inner join ranked_lenders
+        on
+            evaluations.evaluation_date = ranked_lenders.evaluation_date
+            and evaluations.model_name = ranked_lenders.model_name
+            and evaluations.model_version = ranked_lenders.model_version
+    where ranked_lenders.preference_rank = 1
+
+),
+
+candidate_days as (
+
+    select
+        sources.evaluation_date,
+        {{ scope_of('sources') | join(',\n        ') }},
+        sources.measured_version,
+        predicted_days.metric_date,
+        count(*) over (
+            partition by
+                sources.evaluation_date,
+                {{ scope_of('sources') | join(',\n                ') }},
+                sources.measured_version
+            order by
+                predicted_days.metric_date
+                {{- ' desc' if settings.baseline.is_trailing }}
+            rows between unbounded preceding and current row
+        ) as day_number
+    from sources
+    inner join predicted_days
+        on
+            sources.model_name = predicted_days.model_name
+            and sources.measured_version = predicted_days.model_version
+            and sources.cohort_name = predicted_days.cohort_name
+            and sources.cohort_value = predicted_days.cohort_value
+            and {{ may_be_normal | replace('evaluations.', 'sources.') }}
+
+),
+
+baseline_days as (
+
+    select
+        candidate_days.evaluation_date,
+        candidate_days.metric_date,
+        {{ scope_of('candidate_days') | join(',\n        ') }},
+        candidate_days.measured_version,
+        {{ log_loss.days_between(
+            'candidate_days.metric_date', 'candidate_days.evaluation_date'
+        ) }} as age_days,
+        {% for sum in sums -%}
+        known_sums.{{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from candidate_days
+    inner join known_sums
+        on
+            candidate_days.model_name = known_sums.model_name
+            and candidate_days.measured_version = known_sums.model_version
+            and candidate_days.cohort_name = known_sums.cohort_name
+            and candidate_days.cohort_value = known_sums.cohort_value
+            and candidate_days.metric_date = known_sums.metric_date
+            and candidate_days.evaluation_date >= known_sums.known_from
+            and candidate_days.evaluation_date < known_sums.known_until
+    where candidate_days.day_number <= {{ settings.baseline.days }}
+
+),
+
+mature_baseline_days as (
+
+    select
+        *,
+        count(*) over (
+            partition by
+                evaluation_date,
+                {{ log_loss.scope_columns() | join(',\n                ') }},
+                measured_version
+        ) as day_count
+    from baseline_days
+    where
+        {{ is_mature }}
+
+),
+
+-- a version's own past, or while that is too short the version's before it
+baseline_versions as (
+
+    select
+        *,
+        max(case when measured_version = model_version then 1 else 0 end) over (
+            partition by evaluation_date, {{ log_loss.scope_columns() | join(', ') }}
+        ) as has_own_past
+    from mature_baseline_days
+    where day_count >= {{ settings.baseline.min_days }}
+
+),
+
+chosen_baseline_days as (
+
+    select * from baseline_versions
+    where
+        measured_version = model_version
+        or has_own_past = 0
+
+),
+
+-- the days of whole versions that end with the last judged one
+ending_days as (
+
+    select
+        mature_days.*,
+        {{ log_loss.days_between(
+            'mature_days.metric_date', 'evaluations.window_end_date'
+        ) }} as days_before_end
+    from mature_days
+    inner join evaluations
+        on
+            mature_days.evaluation_date = evaluations.evaluation_date
+            and {{ log_loss.same_scope('mature_days', 'evaluations') }}
+            and mature_days.metric_date <= evaluations.window_end_date
+    where mature_days.cohort_name = 'all'
+
+)
+
+select
+    'judged' as window_name,
+    {{ day_columns | replace('\n        ', '\n    ') }}
+from judged_days
+
+union all
+
+select
+    'baseline' as window_name,
+    {{ day_columns | replace('\n        ', '\n    ') }}
+from chosen_baseline_days
+
+{% for length in log_loss.window_lengths() -%}
+union all
+
+select
+    '{{ length.name }}' as window_name,
+    {{ day_columns | replace('\n        ', '\n    ') }}
+from ending_days
+where days_before_end < {{ length.days }}
+
+{% endfor %}

@@ -1,0 +1,205 @@
+{%- set series = [
+    'metric_date', 'model_name', 'candidate_version', 'baseline_version', 'label'
+] -%}
+{%- set sums = ['difference_sum', 'difference_squared_sum', 'baseline_loss_sum'] %}
+
+with
+
+compared_days as (
+
+    select distinct
+        model_name,
+        candidate_version,
+        baseline_version,
+        metric_date
+    from {{ ref('int_log_loss__compared_days') }}
+
+),
+
+-- The requests that several versions scored since the first of these days. Without a
+-- join, which Postgres would take to leave a single row; what is compared is told
+-- below.
+touched_requests as (
+
+    select
+        request_id,
+        model_name
+    from {{ ref('stg_log_loss__predictions') }}
+    where
+        rejection_reason is null
+        and metric_date
+        >= (select min(compared_days.metric_date) from compared_days)
+    group by
+        request_id,
+        model_name
+    having min(model_version) <> max(model_version)
+
+),
+
+{{ log_loss.ledger('touched_requests') }},
+
+compared_pairs as (
+
+    select distinct
+        model_name,
+        candidate_version,
+        baseline_version
+    from compared_days
+
+),
+
+-- Both sides below each other and not beside each other: a join of the ledger's rows
+-- with themselves is one that Postgres plans as if there were a single row.
+sides as (
+
+    {% for side in ['candidate', 'baseline'] -%}
+    select
+        scored.request_id,
+        scored.model_name,
+        compared_pairs.candidate_version,
+        compared_pairs.baseline_version,
+        scored.label,
+        scored.labeled_at,
+        scored.label_recorded_at,
+        scored.superseded_at,
+        scored.recorded_at,
+        {{ 'scored.metric_date' if side == 'candidate' else 'cast(null as date)' }}
+            as metric_date,
+        {% for other in ['candidate', 'baseline'] -%}
+        {{ 'scored.loss' if side == other
+            else 'cast(null as ' ~ log_loss.type_double() ~ ')' }} as {{ other }}_loss
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    from scored
+    inner join compared_pairs
+        on
+            scored.model_name = compared_pairs.model_name
+            and scored.model_version = compared_pairs.{{ side }}_version
+    where scored.class_index is not null
+    {%- if not loop.last %}
+
+    union all
+
+    {% endif %}
+    {%- endfor %}
+
+),
+
+-- one label event, and what both versions lost by it while it was in force
+events as (
+
+    select
+        model_name,
+        candidate_version,
+        baseline_version,
+        label,
+        superseded_at,
+        max(metric_date) as metric_date,
+        case
+            when max(recorded_at) > label_recorded_at then max(recorded_at)
+            else label_recorded_at
+        end as known_at,
+        max(candidate_loss) - max(baseline_loss) as difference,
+        max(baseline_loss) as baseline_loss
+    from sides
+    group by
+        request_id,
+        model_name,
+        candidate_version,
+        baseline_version,
+        label,
+        labeled_at,
+        label_recorded_at,
+        superseded_at
+    having count(*) = 2
+
+),
+
+pairs as (
+
+    select events.*
+    from events
+    inner join compared_days
+        on
+            events.model_name = compared_days.model_name
+            and events.candidate_version = compared_days.candidate_version
+            and events.baseline_version = compared_days.baseline_version
+            and events.metric_date = compared_days.metric_date
+
+),
+
+entries as (
+
+    {% for date, sign in [('known_at', '1'), ('superseded_at', '-1')] -%}
+    select
+        {{ series | join(',\n        ') }},
+        cast({{ date }} as date) as known_from,
+        {{ sign }} as pair_count,
+        {{ sign }} * difference as difference_sum,
+        {{ sign }} * difference * difference as difference_squared_sum,
+        {{ sign }} * baseline_loss as baseline_loss_sum
+    from pairs
+    where {{ date }} is not null
+    {%- if not loop.last %}
+
+    union all
+
+    {% endif %}
+    {%- endfor %}
+
+),
+
+changes as (
+
+    select
+        {% for column in series -%}
+        entries.{{ column }},
+        {% endfor -%}
+        entries.known_from,
+        sum(entries.pair_count) as pair_count,
+        {% for sum in sums -%}
+        sum(entries.{{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from entries
+    inner join {{ ref('int_log_loss__clock') }} as clock
+        on entries.known_from <= clock.as_of_date
+    group by
+        {% for column in series -%}
+        entries.{{ column }},
+        {% endfor -%}
+        entries.known_from
+
+),
+
+running as (
+
+    select
+        {{ series | join(',\n        ') }},
+        known_from,
+        lead(known_from) over (
+            partition by {{ series | join(', ') }}
+            order by known_from
+        ) as known_until,
+        {% for sum in ['pair_count'] + sums -%}
+        sum({{ sum }}) over (
+            partition by {{ series | join(', ') }}
+            order by known_from
+            rows between unbounded preceding and current row
+        ) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from changes
+
+)
+
+select
+    {{ series | join(',\n    ') }},
+    known_from,
+    -- a far date, so that a join compares columns alone
+    coalesce(known_until, {{ log_loss.date_literal('9999-12-31') }}) as known_until,
+    cast(pair_count as {{ dbt.type_bigint() }}) as pair_count,
+    -- what signed sums leave behind when all they counted has gone again is rounding
+    {% for sum in sums -%}
+    case when pair_count = 0 then 0 else {{ sum }} end as {{ sum }}
+    {{- ',' if not loop.last }}
+    {% endfor %}
+from running

@@ -1,0 +1,222 @@
+{%- set settings = log_loss.configuration() -%}
+{%- set scope_of = log_loss.scope_columns -%}
+{%- set series -%}
+partition by
+                rule,
+                {{ log_loss.scope_columns() | join(',\n                ') }},
+                label
+{%- endset %}
+
+with
+
+measured as (
+
+    select * from {{ ref('int_log_loss__threshold_values') }}
+
+),
+
+thresholds as (
+
+    select * from {{ ref('stg_log_loss__thresholds') }}
+
+),
+
+-- the most specific row wins: model before cohort value, cohort and label
+matched as (
+
+    select
+        measured.*,
+        thresholds.warn_at,
+        thresholds.error_at,
+        thresholds.min_labeled_count,
+        thresholds.min_coverage,
+        row_number() over (
+            partition by
+                measured.rule,
+                measured.evaluation_date,
+                {{ scope_of('measured') | join(',\n                ') }},
+                measured.label
+            order by
+                case when thresholds.model_name = '*' then 1 else 0 end,
+                case when thresholds.cohort_value = '*' then 1 else 0 end,
+                case when thresholds.cohort_name = '*' then 1 else 0 end,
+                case when thresholds.label = '*' then 1 else 0 end
+        ) as specificity_rank
+    from measured
+    inner join thresholds
+        on
+            measured.rule = thresholds.rule
+            and thresholds.model_name in (measured.model_name, '*')
+            and thresholds.cohort_name in (measured.cohort_name, '*')
+            and thresholds.cohort_value in (measured.cohort_value, '*')
+            and thresholds.label in (measured.label, '*')
+
+),
+
+judged as (
+
+    select
+        *,
+        {{ log_loss.limit_sign() }} as sign,
+        -- how days vary in training, nobody knows: nothing is an error against it
+        case
+            when coalesce(baseline_source, '') <> 'validation' then error_at
+        end as error_limit,
+        case
+            when baseline_source = 'validation' then coalesce(warn_at, error_at)
+            else warn_at
+        end as warn_limit,
+        is_tested and increase < {{ log_loss.double(settings.minimum_increase) }}
+            as is_negligible
+    from matched
+    where
+        specificity_rank = 1
+        -- a row without limits switches the rule off
+        and (warn_at is not null or error_at is not null)
+
+),
+
+findings as (
+
+    select
+        *,
+        case
+            when is_immature then 'immature'
+            when decided_finding is not null then decided_finding
+            when
+                judged_value is null
+                or (is_tested and p_value is null)
+                or sample_count < min_labeled_count
+                or (
+                    rule in {{ log_loss.rules_with('has_coverage', true) }}
+                    and coalesce(label_coverage, 0) < min_coverage
+                )
+            then 'insufficient_data'
+            when is_negligible then 'ok'
+            -- written so that a NaN is a breach on every engine
+            when
+                error_limit is not null
+                and not (sign * judged_value <= sign * error_limit)
+                and (
+                    not is_tested
+                    or p_value < {{ log_loss.double(settings.page_p_value) }}
+                )
+            then 'error'
+            when
+                warn_limit is not null
+                and not (sign * judged_value <= sign * warn_limit)
+                and (
+                    not is_tested
+                    or p_value < {{ log_loss.double(settings.ticket_p_value) }}
+                )
+            then 'warn'
+            -- a bound from below can show a breach, and never that there is none
+            when is_lower_bound then 'insufficient_data'
+            else 'ok'
+        end as finding,
+        -- by its size alone
+        case
+            when is_negligible or value is null then 'ok'
+            when error_limit is not null and not (sign * value <= sign * error_limit)
+            then 'error'
+            when warn_limit is not null and not (sign * value <= sign * warn_limit)
+            then 'warn'
+            else 'ok'
+        end as unproven_finding
+    from judged
+
+),
+
+ordered as (
+
+    select
+        *,
+        case finding when 'error' then 2 when 'warn' then 1 else 0 end as severity,
+        -- the last look that had enough data
+        max(
+            case when finding in ('ok', 'warn', 'error') then evaluation_date end
+        ) over (
+            {{ series }}
+            order by evaluation_date
+            rows between unbounded preceding and 1 preceding
+        ) as previous_look_date,
+        lag(window_end_date) over (
+            {{ series }}
+            order by evaluation_date
+        ) as last_window_end_date,
+        lag(case finding when 'error' then 2 when 'warn' then 1 else 0 end) over (
+            {{ series }}
+            order by evaluation_date
+        ) as last_severity
+    from findings
+
+),
+
+numbered as (
+
+    select
+        *,
+        case when window_end_date = last_window_end_date then 0 else 1 end
+            as is_new_window,
+        sum(case when window_end_date = last_window_end_date then 0 else 1 end) over (
+            {{ series }}
+            order by evaluation_date
+            rows between unbounded preceding and current row
+        ) as window_number
+    from ordered
+
+),
+
+-- what was found by the last look at the window before: an earlier look always, so that
+-- nothing that comes later changes a verdict
+rated as (
+
+    select
+        *,
+        max(case when is_new_window = 1 then last_severity end) over (
+            {{ series }},
+                window_number
+        ) as previous_severity
+    from numbered
+
+)
+
+select
+    rule,
+    evaluation_date,
+    previous_look_date,
+    {{ log_loss.scope_columns() | join(',\n    ') }},
+    label,
+    window_start_date,
+    window_end_date,
+    value,
+    sample_count,
+    labeled_count,
+    label_coverage,
+    ci_lower,
+    ci_upper,
+    judged_value,
+    increase,
+    baseline_value,
+    p_value,
+    z_rows,
+    z_days,
+    minimum_detectable,
+    warn_at,
+    error_at,
+    min_labeled_count,
+    min_coverage,
+    finding,
+    case when finding = 'insufficient_data' then unproven_finding end
+        as held_finding,
+    -- what a test finds may be chance: it has to be found twice, of two windows
+    case
+        when
+            severity = 0
+            or rule not in {{ log_loss.rules_with('needs_two_windows', true) }}
+        then finding
+        when coalesce(previous_severity, 0) = 0 then 'ok'
+        when severity = 2 and previous_severity = 2 then 'error'
+        else 'warn'
+    end as verdict
+from rated

@@ -1,0 +1,30 @@
+with
+
+baselines as (
+
+    select
+        *,
+        max(evaluation_date) over (
+            partition by {{ log_loss.scope_columns() | join(', ') }}, label
+        ) as last_evaluation_date
+    from {{ ref('int_log_loss__baselines') }}
+    where measure = 'log_loss'
+
+)
+
+select
+    {{ log_loss.scope_columns() | join(',\n    ') }},
+    label,
+    evaluation_date as as_of_date,
+    measured_version as baseline_version,
+    start_date as baseline_start_date,
+    end_date as baseline_end_date,
+    mean_value as mean_log_loss,
+    value_stddev as log_loss_stddev,
+    day_stddev,
+    day_autocorrelation,
+    row_count as labeled_count,
+    day_count,
+    source
+from baselines
+where evaluation_date = last_evaluation_date

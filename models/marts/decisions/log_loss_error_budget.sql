@@ -1,0 +1,59 @@
+{%- set budget = log_loss.configuration().error_budget %}
+
+with
+
+burn_rates as (
+
+    select
+        *,
+        -- what was known when the day was first the last to be judged
+        min(evaluation_date) over (
+            partition by model_name, model_version, window_end_date
+        ) as first_evaluation_date
+    from {{ ref('int_log_loss__burn_rates') }}
+
+),
+
+first_burn_rates as (
+
+    select
+        *,
+        max(case when window_days = {{ budget.days }} then burn_rate end) over (
+            partition by model_name, model_version, window_end_date
+        ) as period_burn_rate,
+        max(
+            case when window_days = {{ budget.page.long_days }} then burn_rate end
+        ) over (
+            partition by model_name, model_version, window_end_date
+        ) as recent_burn_rate,
+        max(case when window_days = {{ budget.page.long_days }} then p_value end) over (
+            partition by model_name, model_version, window_end_date
+        ) as recent_p_value
+    from burn_rates
+    where evaluation_date = first_evaluation_date
+
+)
+
+select
+    window_end_date as metric_date,
+    model_name,
+    model_version,
+    cast(window_days as {{ dbt.type_bigint() }}) as window_days,
+    evaluation_date as as_of_date,
+    labeled_count,
+    mean_log_loss,
+    baseline_mean_log_loss as baseline_log_loss,
+    target_mean_log_loss as target_log_loss,
+    burn_rate,
+    p_value,
+    1 - period_burn_rate as budget_remaining,
+    case
+        when period_burn_rate >= 1 then window_end_date
+        when recent_burn_rate > 1 and recent_p_value < 0.05
+        then {{ log_loss.add_days(
+            'window_end_date',
+            'cast(ceil(' ~ budget.days ~ ' * (1 - period_burn_rate)'
+            ~ ' / recent_burn_rate) as ' ~ dbt.type_int() ~ ')'
+        ) }}
+    end as projected_exhaustion_date
+from first_burn_rates

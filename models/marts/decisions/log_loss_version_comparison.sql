@@ -1,0 +1,23 @@
+select
+    metric_date,
+    model_name,
+    candidate_version,
+    baseline_version,
+    role,
+    method,
+    as_of_date,
+    day_count,
+    candidate_labeled_count,
+    baseline_labeled_count,
+    overlap_share,
+    difference,
+    standard_error,
+    z_score,
+    p_value,
+    sequence_half_width,
+    rollback_margin,
+    promote_margin,
+    decision,
+    first_decision_date,
+    labels_still_needed
+from {{ ref('int_log_loss__version_looks') }}

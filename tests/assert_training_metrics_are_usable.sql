@@ -1,0 +1,21 @@
+-- What: every metric of training names a version and has a finite value, and a loss is
+-- not negative.
+-- When it matters: `log_loss_baseline: validation` compares with these, and leaves out
+-- what it cannot read.
+-- How to resolve: correct the returned rows.
+select
+    model_name,
+    model_version,
+    run_id,
+    metric_key,
+    value,
+    logged_at
+from {{ ref('stg_log_loss__training_metrics') }}
+where
+    model_name is null
+    or model_version is null
+    or metric_key is null
+    -- written so that a NaN is found on every engine
+    or value is null
+    or not abs(value) <= {{ log_loss.largest_double() }}
+    or (metric_key = 'validation_log_loss' and value < 0)
