@@ -1,0 +1,19 @@
+select
+    rule,
+    model_name,
+    cohort_name,
+    cohort_value,
+    label,
+    warn_at,
+    error_at,
+    100 as min_labeled_count,
+    0.5 as min_coverage
+from {{ ref('log_loss', 'log_loss_default_thresholds') }}
+
+union all
+
+select 'correction_rate', '*', '*', '*', '*', 0.5, null, 100, 0.5
+
+union all
+
+select 'clipped_loss_share', '*', '*', '*', '*', 0.05, 0.2, 100, 0.5
