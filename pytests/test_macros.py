@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 import pytest
 import sklearn.metrics
+from scipy import stats
 from scipy.special import entr
 
 from harness import UserProject, messages
@@ -33,6 +34,11 @@ SPELLINGS = [
 
 CLASSES = "['no', 'it''s', 'yes']".replace("''", "\\'")
 EXPRESSIONS = {
+    "normal_upper_tail": "{{ log_loss.normal_upper_tail('z') }}",
+    "student_t_deviate": "{{ log_loss.student_t_deviate('t', 'df') }}",
+    "student_t_upper_tail": "{{ log_loss.student_t_upper_tail('t', 'df', 'deviate') }}",
+    "normal_quantile": "{{ log_loss.normal_quantile('p') }}",
+    "student_t_quantile": "{{ log_loss.student_t_quantile('deviate', 'df') }}",
     "score_bin_edges": "{{ log_loss.score_bin_edges() | join(', ') }}",
     "score_bin": "{{ log_loss.score_bin('p') }}",
     "score_decile": "{{ log_loss.score_decile('bin') }}",
@@ -471,6 +477,60 @@ def test_confidence_interval_names_its_sides(
     result = compile_inline(tmp_path, inline)
     assert not result.success
     assert "side is 'lower' or 'upper', not both" in capsys.readouterr().out
+
+
+def test_normal_tail(compiled: dict[str, str]) -> None:
+    z = np.concatenate([np.linspace(-37, 37, 2001), np.linspace(-7.1, 7.1, 999)])
+    tail = np.array(evaluate(compiled["normal_upper_tail"], z=z))
+    np.testing.assert_allclose(tail, stats.norm.sf(z), rtol=1e-8)
+    beyond = np.array(
+        evaluate(compiled["normal_upper_tail"], z=np.array([40.0, 1e9, np.inf]))
+    )
+    assert np.all(beyond == 1e-300)
+    assert evaluate(compiled["normal_upper_tail"], z=np.array([-40.0])) == [1]
+
+
+@pytest.mark.parametrize("df", [1, 2, 4, 4.5, 9.87, 33, 55, 120, 1000, 100_000])
+def test_student_t_tail(compiled: dict[str, str], df: float) -> None:
+    t = np.concatenate([np.linspace(-20, 20, 2001), [1e-9, 50, 1000, 10_000]])
+    columns = {"t": t, "df": np.full_like(t, df)}
+    deviate = np.array(evaluate(compiled["student_t_deviate"], **columns))
+    tail = np.array(
+        evaluate(compiled["student_t_upper_tail"], **columns, deviate=deviate)
+    )
+    expected = stats.t.sf(t, df)
+    is_comparable = expected > 1e-280
+    np.testing.assert_allclose(
+        tail[is_comparable], expected[is_comparable], rtol=1e-8
+    )
+    assert np.all(tail[~is_comparable] < 1e-270)
+
+
+def test_normal_quantile(compiled: dict[str, str]) -> None:
+    tail = np.geomspace(1e-10, 0.5, 2001)
+    p = np.concatenate([tail, 1 - tail])
+    actual = np.array(evaluate(compiled["normal_quantile"], p=p))
+    np.testing.assert_allclose(actual, stats.norm.isf(p), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("df", "smallest", "low", "high"),
+    [
+        (4, 0.01, -0.002, 0.01),
+        (4, 0.001, -0.002, 0.03),
+        (10, 1e-5, -0.001, 0.01),
+        (25, 1e-5, -0.001, 0.001),
+        (1000, 1e-7, -1e-6, 1e-6),
+    ],
+)
+def test_student_t_quantile(
+    compiled: dict[str, str], df: float, smallest: float, low: float, high: float
+) -> None:
+    p = np.geomspace(smallest, 0.1, 2001)
+    columns = {"deviate": stats.norm.isf(p), "df": np.full_like(p, df)}
+    actual = np.array(evaluate(compiled["student_t_quantile"], **columns))
+    error = actual / stats.t.isf(p, df) - 1
+    assert low <= error.min() and error.max() <= high
 
 
 def test_normalized_entropy_and_perplexity(compiled: dict[str, str]) -> None:

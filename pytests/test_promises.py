@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from harness import (
+    NO_DECISIONS,
     REPOSITORY,
     UserProject,
     failing_rows,
@@ -77,7 +78,7 @@ def run_day_by_day(project: UserProject, data: DataSet, variables: dict) -> None
     project.variables = variables
     for start, end in [(-1, 4), (4, 9), (9, 14), (14, 40)]:
         loaded_until(end, data, since=start).load_into(project, append=start > -1)
-        project.run()
+        project.run(*NO_DECISIONS)
 
 
 # ------------------------------------------------------------------ unique predictions
@@ -90,13 +91,13 @@ def test_the_promise_of_unique_predictions_changes_no_number(
     if how == "at once":
         DATA.load_into(user_project)
         user_project.variables = {"log_loss_unique_predictions": True}
-        user_project.run()
+        user_project.run(*NO_DECISIONS)
     else:
         run_day_by_day(user_project, DATA, {"log_loss_unique_predictions": True})
     check_marts(user_project, DATA)
     promised = rollup(user_project)
     user_project.variables = {}
-    user_project.full_refresh()
+    user_project.full_refresh(*NO_DECISIONS)
     check_same_rollup(promised, rollup(user_project))
 
 
@@ -268,7 +269,7 @@ def test_requests_may_share_a_hash(
             variables=data.variables,
         )
         data.load_into(project)
-        project.run()
-        compiled = project.target_path / "compiled/log_loss/models/intermediate"
+        project.run(*NO_DECISIONS)
+        compiled = project.target_path / "compiled/log_loss/models/intermediate/ledger"
         assert "% 50" in (compiled / "int_log_loss__rollup.sql").read_text()
         check_marts(project, data)

@@ -48,12 +48,15 @@ PARTS = 4
 # no history is kept in these, and every run would make them
 UNREAD = [
     "log_loss_scored_predictions",
-    "log_loss_threshold_status",
-    "int_log_loss__threshold_values",
+    "tag:log_loss_decisions",
     "stg_log_loss__thresholds",
     "stg_log_loss__suppressions",
+    "stg_log_loss__deployments",
+    "stg_log_loss__training_metrics+",
     "log_loss_default_thresholds",
     "log_loss_default_suppressions",
+    "log_loss_default_deployments",
+    "log_loss_default_training_metrics",
 ]
 DAYS = st.sampled_from([0, 1, 1, 2, 5])
 COHORTS = {(): ["region"], ("region",): ["region", "device"]}
@@ -272,7 +275,7 @@ def without_lookback(package: Path) -> None:
 def without_markers(package: Path) -> None:
     """Replace only the partitions that still have rows."""
     change_file(
-        package / "models/intermediate/int_log_loss__rollup.sql",
+        package / "models/intermediate/ledger/int_log_loss__rollup.sql",
         "from {{ this }}\n    where\n",
         "from {{ this }}\n    where\n        1 = 0 and\n",
     )

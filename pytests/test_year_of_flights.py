@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 from dbt.cli.main import dbtRunner
@@ -159,3 +161,99 @@ def test_the_past_is_what_a_direct_computation_says(
         }
     )
     assert_agree(ours, mean_losses(truth(accepted, events, as_of)))
+
+
+# --------------------------------------------------------------------------------------
+# The summer: storms in the last week of June, and a canary in July
+
+
+@pytest.fixture(scope="module")
+def summer(year: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same flights, judged on each date up to the middle of August."""
+    directory = tmp_path_factory.mktemp("summer")
+    database = directory / "flights.duckdb"
+    shutil.copy(year / "flights.duckdb", database)
+    os.environ["LOG_LOSS_FLIGHTS_PATH"] = str(database)
+    result = dbtRunner().invoke(
+        ["--quiet", "run", "--target", "flights", "--select", "int_log_loss__clock+"]
+        + ["--vars", "{log_loss_as_of_date: 2013-08-15}"]
+        + ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT / "profiles")]
+        + ["--target-path", str(directory / "target")]
+        + ["--log-path", str(directory / "target")]
+    )
+    assert result.success, messages(result)
+    return directory
+
+
+def losses_of(rows: pd.DataFrame) -> pd.Series:
+    scores = rows.probability.clip(1e-15, 1 - 1e-15)
+    return -np.log(scores.where(rows.label.eq("1"), 1 - scores))
+
+
+def test_the_storms_are_no_page(
+    summer: Path, accepted: pd.DataFrame, events: pd.DataFrame
+) -> None:
+    """The week is 41 % above the past, 32 standard errors of rows, and 2.6 of days."""
+    known = truth(accepted, events, "2013-07-05")
+    week = known[
+        known.model_name.eq("flight_late")
+        & known.model_version.eq("v1")
+        & known.metric_date.between("2013-06-24", "2013-06-30")
+        & known.label.notna()
+    ]
+    expected = log_loss(week.label, week.probability, labels=["0", "1"])
+    with duckdb.connect(str(summer / "flights.duckdb")) as connection:
+        mean, base, z_rows, z_days, p_value = connection.execute(
+            "select mean_value, baseline_mean, z_rows, z_days, p_value"
+            " from int_log_loss__baseline_comparisons"
+            " where evaluation_date = date '2013-07-05' and measure = 'log_loss'"
+            " and window_name = 'judged' and model_name = 'flight_late'"
+            " and model_version = 'v1' and cohort_name = 'all' and label = 'all'"
+        ).fetchone()
+        told = connection.execute(
+            "select distinct rule from log_loss_alerts where severity = 'page'"
+            " and not is_suppressed"
+        ).fetchall()
+    assert mean == pytest.approx(expected, rel=1e-12)
+    assert mean / base > 1.4
+    assert z_rows > 30 and 2 < z_days < 3 and p_value > 0.005
+    # the demo's absolute limits, and nothing that compares with the past
+    assert {rule for (rule,) in told} == {"mean_log_loss", "cohort_log_loss"}
+
+
+@pytest.mark.parametrize("role", ["shadow", "canary"])
+def test_the_new_version_is_promoted_as_scikit_learn_would(
+    summer: Path, accepted: pd.DataFrame, events: pd.DataFrame, role: str
+) -> None:
+    comparisons = mart(summer, "log_loss_version_comparison")
+    last = comparisons[
+        comparisons.model_name.eq("flight_late")
+        & comparisons.role.eq(role)
+        & comparisons.method.eq("paired" if role == "shadow" else "stratified")
+    ].sort_values("metric_date").iloc[-1]
+    assert last.decision == "promote"
+    month = ("2013-06-01", "2013-06-30") if role == "shadow" else ("2013-07-01", "2013-07-31")
+    known = truth(accepted, events, str(last.as_of_date.date()))
+    rows = known[
+        known.model_name.eq("flight_late")
+        & known.metric_date.between(*month)
+        & known.label.notna()
+    ]
+    rows = rows.assign(loss=losses_of(rows))
+    if role == "shadow":
+        pairs = rows.pivot(index="request_id", columns="model_version", values="loss")
+        expected = (pairs.v2 - pairs.v1).mean()
+        both = rows[rows.request_id.isin(pairs.dropna().index)]
+        means = [
+            log_loss(side.label, side.probability, labels=["0", "1"])
+            for _, side in both.groupby("model_version")
+        ]
+        assert expected == pytest.approx(means[1] - means[0], rel=1e-9)
+    else:
+        cells = rows.groupby(["metric_date", "origin", "model_version"]).loss
+        cells = cells.agg(["mean", "count"]).unstack().dropna()
+        counts = cells["count"]
+        weights = counts.v1 * counts.v2 / (counts.v1 + counts.v2)
+        expected = np.average(cells["mean"].v2 - cells["mean"].v1, weights=weights)
+    assert last.difference == pytest.approx(expected, rel=1e-9)
+    assert expected < -0.04

@@ -1,7 +1,8 @@
 """Put the whole year of flights where the demo's seeds would be.
 
 The models read `demo_predictions` and `demo_labels`; in the year's database these are
-views over the Parquet files, so that nothing is copied. The thresholds are the demo's.
+views over the Parquet files, so that nothing is copied. The thresholds and
+deployments are the demo's.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ def main(year: Path, database: Path) -> None:
             connection.execute(
                 f"create or replace view demo_{name} as select * from '{file}'"
             )
-        connection.execute(
-            "create or replace table demo_thresholds as "
-            f"select * from '{SEEDS / 'demo_thresholds.csv'}'"
-        )
+        for name in ("thresholds", "deployments"):
+            connection.execute(
+                f"create or replace table demo_{name} as "
+                f"select * from '{SEEDS / f'demo_{name}.csv'}'"
+            )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from engines.warehouses import SCHEMA, TIME_ZONE, WAREHOUSES, Warehouse
 BANK = REPOSITORY / "integration_tests"
 DEMO_TYPES = {
     **dict.fromkeys(("predicted_at", "labeled_at", "loaded_at"), "timestamp"),
+    **dict.fromkeys(("deployed_at", "retired_at"), "timestamp"),
     **dict.fromkeys(("probability", "p_on_time", "p_late", "p_very_late"), "double"),
     **dict.fromkeys(("seats", "warn_at", "error_at"), "double"),
 }
@@ -86,11 +87,11 @@ class WarehouseProject(UserProject):
     def rows(self, sql: str) -> list[dict]:
         return self.warehouse.rows(sql)
 
-    def run_incrementally(self) -> None:
+    def run_incrementally(self, *arguments: str) -> None:
         if self.warehouse.has_incremental_runs:
-            self.run()
+            self.run(*arguments)
         else:
-            self.full_refresh()
+            self.full_refresh(*arguments)
 
     def build(self) -> dbtRunnerResult:
         """`dbt build` of what can run here."""

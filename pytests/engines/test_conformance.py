@@ -16,7 +16,7 @@ import pytest
 
 from engines.conftest import BANK, Projects, WarehouseProject, check_shipped_target
 from engines.reference import MARTS, built, built_on_duckdb
-from harness import PROJECT, REPOSITORY
+from harness import NO_DECISIONS, PROJECT, REPOSITORY
 from oracle import fail_on
 from strategies import (
     DECLARED,
@@ -73,7 +73,13 @@ def test_a_project_builds_as_on_duckdb(
     assert here.outcomes == {
         name: outcome for name, outcome in duckdb.outcomes.items() if name not in left_out
     }
+    # the bank's few days are too short a past to compare with
+    empty = {mart for mart in MARTS if not duckdb.marts[mart]}
+    assert not empty or path == BANK
     for mart in MARTS:
+        if mart in empty:
+            assert not here.marts[mart]
+            continue
         if mart == ROW_LEVEL and engine.warehouse.falls_short:
             # the client reads a null timestamp of an emulator as 1970
             continue
@@ -157,7 +163,10 @@ def test_hostile_loads(engine: Projects, reference: Projects) -> None:
         )
         for project in projects:
             load.load_into(project, append=number > 0)
-            project.full_refresh() if number == 0 else project.run_incrementally()
+            if number == 0:
+                project.full_refresh(*NO_DECISIONS)
+            else:
+                project.run_incrementally(*NO_DECISIONS)
         check_against(seen, *projects)
     for project in projects:
         data.load_into(project)
@@ -165,7 +174,7 @@ def test_hostile_loads(engine: Projects, reference: Projects) -> None:
             **data.variables,
             "log_loss_reprocess_from": LAST_DAY.date().isoformat(),
         }
-        project.run_incrementally()
+        project.run_incrementally(*NO_DECISIONS)
     check_against(data, *projects)
 
 
@@ -174,5 +183,3 @@ def check_against(
 ) -> None:
     check_marts(here, seen)
     check_same_rollup(rollup(here), rollup(duckdb))
-    name = "log_loss_threshold_status"
-    fail_on(differences(name, here.mart_rows(name), duckdb.mart_rows(name)))

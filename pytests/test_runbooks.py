@@ -1,0 +1,109 @@
+"""The runbooks: a page per rule, all of one shape, and queries that run on the demo."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from harness import REPOSITORY, UserProject
+from test_oracle_demo import demo  # noqa: F401 - fixture
+
+PAGES = REPOSITORY / "docs" / "runbooks"
+INDEX = PAGES / "README.md"
+MARTS = REPOSITORY / "models" / "marts"
+RULES_MACRO = REPOSITORY / "macros" / "internal" / "threshold_rules.sql"
+
+HEADINGS = [
+    "What it means",
+    "First queries",
+    "Likely causes",
+    "What to do",
+    "How to silence it",
+]
+
+
+def accepted_rules() -> list[str]:
+    """As the status mart's YAML lists them."""
+    [path] = MARTS.rglob("log_loss_threshold_status.yml")
+    [model] = yaml.safe_load(path.read_text())["models"]
+    [column] = [column for column in model["columns"] if column["name"] == "rule"]
+    [values] = [
+        test["accepted_values"]["arguments"]["values"]
+        for test in column["data_tests"]
+        if "accepted_values" in test
+    ]
+    return values
+
+
+def macro_rules() -> list[str]:
+    """As `threshold_rules()` lists them."""
+    entry = r"^\s*\('(\w+)', '(?:above|below)', '\w+', (?:true|false)\),$"
+    return re.findall(entry, RULES_MACRO.read_text(), re.MULTILINE)
+
+
+def paging_rules() -> set[str]:
+    """Those whose errors wake somebody."""
+    [listed] = re.findall(r"'may_page': rule in \[(.*?)\]", RULES_MACRO.read_text(), re.S)
+    return set(re.findall(r"'(\w+)'", listed))
+
+
+def index() -> dict[str, str]:
+    """What the index says of each rule: `page` or `ticket`."""
+    row = r"^\| \[`(\w+)`\]\(\1\.md\) \| (page|ticket) \| .+ \|$"
+    return dict(re.findall(row, INDEX.read_text(), re.MULTILINE))
+
+
+def text_of(rule: str) -> str:
+    return (PAGES / f"{rule}.md").read_text()
+
+
+def queries_of(rule: str) -> list[str]:
+    return re.findall(r"^```sql\n(.*?)^```$", text_of(rule), re.MULTILINE | re.DOTALL)
+
+
+RULES = accepted_rules()
+
+
+def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
+    assert set(macro_rules()) == set(RULES)
+    pages = {path.name for path in PAGES.iterdir()} - {INDEX.name}
+    assert pages == {f"{rule}.md" for rule in RULES}
+    assert set(index()) == set(RULES)
+
+
+def test_pages_wake_somebody_where_the_macro_does() -> None:
+    paging = {rule for rule, severity in index().items() if severity == "page"}
+    assert paging and paging == paging_rules()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_page_has_the_common_shape(rule: str) -> None:
+    lines = text_of(rule).splitlines()
+    assert [line for line in lines if line.startswith("#")] == [
+        f"# {rule}",
+        *(f"## {heading}" for heading in HEADINGS),
+    ]
+    assert [line for line in lines if len(line) > 88] == []
+    assert len(queries_of(rule)) == 3
+    assert text_of(rule).count("```") == 6, "a code block that is not SQL"
+    queries = text_of(rule).partition("## First queries")[2].partition("\n## ")[0]
+    assert queries.count("```sql") == 3, "a query elsewhere"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_queries_run_on_the_demo(
+    demo: UserProject,  # noqa: F811
+    rule: str,
+) -> None:
+    counts = []
+    for sql in queries_of(rule):
+        relations = re.findall(r"\b(?:from|join) (\w+)", sql)
+        assert relations
+        assert set(relations) <= {path.stem for path in MARTS.rglob("*.sql")}
+        qualified = re.sub(
+            r"\b(from|join) (log_loss_)", rf"\1 {demo.schema}.\2", sql
+        )
+        counts.append(len(demo.rows(qualified)))
+    assert any(counts), "no query of the page returns a row"

@@ -1,0 +1,116 @@
+"""Compared with what training measured, beside NumPy and SciPy; a rise only warns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness import UserProject, scratch_project
+from oracle import OVERALL, Oracle
+from oracle_decisions import Series, evaluation_dates
+from test_oracle_demo import VARIABLES, seed, sql_type
+
+METRICS = [
+    ("flight_late", "v1", " Validation_Log_Loss", 0.30, datetime(2013, 5, 2)),
+    # the last one counts, an undated one never and a broken one not at all
+    ("flight_late", "v1", "validation_log_loss", 0.20, datetime(2013, 5, 1)),
+    ("flight_late", "v1", "validation_log_loss", 0.10, None),
+    ("flight_late", "v1", "validation_log_loss", float("nan"), datetime(2013, 5, 3)),
+    ("flight_late", "v1", "training_log_loss", 0.05, datetime(2013, 5, 4)),
+    ("flight_late", "v2", "validation_log_loss", 0.45, datetime(2013, 5, 2)),
+]
+KNOWN = {"v1": 0.30, "v2": 0.45}
+
+
+@pytest.fixture(scope="module")
+def validated(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    project = scratch_project(
+        tmp_path_factory.mktemp("validated"),
+        {"models/metrics.sql": "select * from raw.metrics"},
+        {
+            **VARIABLES,
+            "log_loss_baseline": "validation",
+            "log_loss_training_metrics": "user_project.metrics",
+            "log_loss_thresholds": "log_loss.log_loss_default_thresholds",
+        },
+    )
+    for table in ("predictions", "labels"):
+        rows = seed(f"demo_{table}")
+        project.load_rows(table, rows, {column: sql_type(column) for column in rows[0]})
+    types = {
+        "model_name": "varchar",
+        "model_version": "varchar",
+        "run_id": "varchar",
+        "metric_key": "varchar",
+        "value": "double",
+        "logged_at": "timestamp",
+    }
+    rows = [
+        dict(zip(types, (model, version, None, key, value, at), strict=True))
+        for model, version, key, value, at in METRICS
+    ]
+    project.load_rows("metrics", rows, types)
+    project.run()
+    return project
+
+
+def test_whole_versions_are_compared_with_it(validated: UserProject) -> None:
+    oracle = Oracle(seed("demo_predictions"), seed("demo_labels"), VARIABLES)
+    checked = 0
+    for day in evaluation_dates(oracle, 8):
+        rows = validated.rows(
+            "select * from main.int_log_loss__baseline_comparisons"
+            " where window_name = 'judged' and baseline_source = 'validation'"
+            f" and evaluation_date = date '{day}'"
+        )
+        for row in rows:
+            assert (row["model_name"], row["measure"]) == ("flight_late", "log_loss")
+            assert (row["cohort_name"], row["label"]) == OVERALL
+            version = row["model_version"]
+            series = Series(oracle.as_of(day), "flight_late", version, OVERALL)
+            window = series.of(series.judged())
+            levels, count = window.day_levels(np.log), len(window.days)
+            # a day is taken to be correlated with the next by 0.4
+            independent = count * (1 - 0.4) / (1 + 0.4)
+            error = np.sqrt(
+                max(window.level_variance(np.log), levels.var(ddof=1) / independent)
+            )
+            rise = window.level(np.log) - np.log(KNOWN[version])
+            expected = stats.t.sf(rise / error, max(4, independent - 1))
+            if count < 5:
+                assert row["p_value"] is None
+                continue
+            assert row["p_value"] == pytest.approx(expected, rel=1e-7)
+            assert row["baseline_mean"] == KNOWN[version]
+            checked += 1
+    assert checked >= 8
+
+
+def test_everything_else_keeps_its_own_past(validated: UserProject) -> None:
+    sources = {
+        (row["measure"], row["cohort_name"] == "all", row["label"] == "all"): row["n"]
+        for row in validated.rows(
+            "select measure, cohort_name, label, count(*) as n"
+            " from main.int_log_loss__baselines where source <> 'validation'"
+            " and model_name = 'flight_late' group by all"
+        )
+    }
+    assert {
+        ("log_loss", False, True), ("log_loss", True, False),
+        ("unlabeled_share", True, True), ("unlabeled_share", False, True),
+    } == sources.keys()
+
+
+def test_a_rise_over_it_warns_and_is_no_error(validated: UserProject) -> None:
+    verdicts = validated.rows(
+        "select distinct rule, verdict from main.int_log_loss__verdicts"
+        " where model_name = 'flight_late' and model_version = 'v1'"
+        " and rule in ('mean_log_loss_increase', 'fast_burn_rate')"
+        " and baseline_value = 0.3"
+    )
+    found = {(row["rule"], row["verdict"]) for row in verdicts}
+    assert {("mean_log_loss_increase", "warn"), ("fast_burn_rate", "warn")} <= found
+    assert not any(verdict == "error" for _, verdict in found)
