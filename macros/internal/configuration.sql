@@ -2,6 +2,7 @@
     The package's settings, checked and in the shape that the models use:
 
         epsilon, probability_sum_tolerance, weight, cohorts,
+        features: [{column, is_numeric, bin_width}], the last none or a number
         models: [{name, classes: [{label, column, spelling}]}]
         class_counts: the distinct numbers of classes, ascending
         unique_predictions, label_horizon_days,
@@ -36,7 +37,7 @@
     {% if not execute %}
         {{ return({
             'epsilon': 1e-15, 'probability_sum_tolerance': 1e-3, 'weight': none,
-            'cohorts': [], 'models': [undeclared], 'class_counts': [2],
+            'cohorts': [], 'features': [], 'models': [undeclared], 'class_counts': [2],
             'unique_predictions': false, 'label_horizon_days': none,
             'as_of_date': none, 'lookback_days': 3, 'reprocess_from': none,
             'mature_days': 14, 'mature_coverage': 0.8, 'correction_absolute': 0.01,
@@ -82,6 +83,7 @@
         ),
         'weight': log_loss._weight(),
         'cohorts': log_loss._cohorts(),
+        'features': log_loss._features(),
         'models': models,
         'class_counts': class_counts | sort,
         'unique_predictions': log_loss._switch('log_loss_unique_predictions'),
@@ -393,6 +395,56 @@
         {% do seen.append(cohort | lower) %}
     {% endfor %}
     {{ return(cohorts) }}
+{% endmacro %}
+
+
+{#
+    The declared features, each {column, type, bin_width}. Numeric ones are counted in
+    bins of a relative width, or of a width of their own where their values lie far from
+    zero.
+#}
+{% macro _features() %}
+    {% set variable = 'log_loss_features' %}
+    {% set declared = log_loss.setting(variable) %}
+    {% if declared is string or declared is mapping or declared is not iterable %}
+        {% do log_loss.configuration_error(
+            variable, declared, 'set it to a list of {column, type}.'
+        ) %}
+    {% endif %}
+    {% set features = [] %}
+    {% set seen = [] %}
+    {% for feature in declared %}
+        {% if feature is not mapping or feature.get('column') is not string
+            or feature.get('type') not in ('numeric', 'categorical')
+            or feature | list | reject('in', ['column', 'type', 'bin_width']) | list %}
+            {% do log_loss.configuration_error(
+                variable, feature,
+                'give each feature a `column` and a `type`, numeric or categorical; a '
+                ~ 'numeric one may have a `bin_width`.'
+            ) %}
+        {% endif %}
+        {% set width = feature.get('bin_width') %}
+        {% if feature.column | lower in seen %}
+            {% do log_loss.configuration_error(
+                variable, 'column `' ~ feature.column ~ '` twice',
+                'declare each feature once.'
+            ) %}
+        {% elif width is not none and (
+            feature.type != 'numeric' or width is not number or width is boolean
+            or not 1e-100 < width < 1e100
+        ) %}
+            {% do log_loss.configuration_error(
+                variable, 'column `' ~ feature.column ~ '` with bin_width ' ~ width,
+                'set bin_width to a number greater than 0, of a numeric feature.'
+            ) %}
+        {% endif %}
+        {% do seen.append(feature.column | lower) %}
+        {% do features.append({
+            'column': feature.column, 'is_numeric': feature.type == 'numeric',
+            'bin_width': width,
+        }) %}
+    {% endfor %}
+    {{ return(features) }}
 {% endmacro %}
 
 

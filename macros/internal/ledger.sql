@@ -40,6 +40,7 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set probabilities = log_loss.probability_columns() -%}
 {%- set cohorts = log_loss.cohort_columns() -%}
+{%- set features = log_loss.feature_columns() -%}
 {%- set counts_first = not (touched or now) -%}
 {%- set request_key = ['staged.request_id', 'staged.model_name'] -%}
 {%- set request_hash = log_loss.key_hash(request_key) -%}
@@ -104,7 +105,8 @@ ranked_predictions as (
             order by
                 staged.recorded_at,
                 staged.predicted_at,
-                {{ (probabilities + cohorts) | join(',\n                ') }},
+                {{ (probabilities + cohorts + features)
+                    | join(',\n                ') }},
                 staged.weight
         ) as load_rank
         {%- endif %}
@@ -298,6 +300,19 @@ labeled_predictions as (
 
 ),
 
+outcomes as (
+
+    select
+        *,
+        case
+            when class_index is null then null
+            when predicted_class_index = class_index then 1
+            else 0
+        end as is_correct
+    from labeled_predictions
+
+),
+
 scored as (
 
     select
@@ -305,11 +320,17 @@ scored as (
         {{ log_loss.negative_log_likelihood('probability_of_label') | indent(8) }}
             as loss,
         {{ log_loss.by_class_count('brier') }} as brier_score,
+        {{ log_loss.focal_loss_of('probability_of_label') | indent(8) }} as focal_loss,
+        -- of more than two classes a score predicts that the likeliest is right
         case
-            when class_index is null then null
-            when predicted_class_index = class_index then 1
-            else 0
-        end as is_correct,
+            when class_count = 2
+            then {{ log_loss.negative_log_likelihood('probability_of_label')
+                | indent(12) }}
+            when is_correct = 1
+            then {{ log_loss.negative_log_likelihood('score') | indent(12) }}
+            when is_correct = 0
+            then {{ log_loss.negative_log_likelihood('1 - score') | indent(12) }}
+        end as event_loss,
         -- the label the model held impossible; clipping at the other end costs
         -- at most epsilon a row and is not counted
         case
@@ -322,7 +343,7 @@ scored as (
             when labeled_at < predicted_at then 1
             else 0
         end as is_label_before_prediction
-    from labeled_predictions
+    from outcomes
 
 )
 {%- endmacro %}
@@ -332,8 +353,8 @@ scored as (
 {{ ([
     'request_id', 'model_name', 'model_version', 'predicted_at', 'metric_date',
     'recorded_at', 'recorded_date', 'class_count',
-] + log_loss.probability_columns() + log_loss.cohort_columns() + ['weight'])
-    | join(',\n') }}
+] + log_loss.probability_columns() + log_loss.cohort_columns()
+    + log_loss.feature_columns() + ['weight']) | join(',\n') }}
 {%- endmacro %}
 
 
@@ -367,6 +388,20 @@ recorded_date
     {% set names = [] %}
     {% for cohort in log_loss.configuration().cohorts %}
         {% do names.append('cohort_' ~ loop.index) %}
+    {% endfor %}
+    {{ return(names) }}
+{% endmacro %}
+
+
+{# feature_1 .. feature_n, the canonical names of the feature columns #}
+{% macro feature_columns() %}
+    {{ return(adapter.dispatch('feature_columns', 'log_loss')()) }}
+{% endmacro %}
+
+{% macro default__feature_columns() %}
+    {% set names = [] %}
+    {% for feature in log_loss.configuration().features %}
+        {% do names.append('feature_' ~ loop.index) %}
     {% endfor %}
     {{ return(names) }}
 {% endmacro %}
@@ -419,7 +454,8 @@ recorded_date
     {{ return([
         'request_id', 'model_name', 'model_version', 'predicted_at', 'recorded_at',
         'weight', 'score', 'label', 'labeled_at', 'label_recorded_at',
-        'probability_of_label', 'loss', 'brier_score', 'is_correct', 'is_clipped',
+        'probability_of_label', 'loss', 'brier_score', 'focal_loss', 'predicted_label',
+        'is_correct', 'is_clipped',
         'is_label_before_prediction', 'expected_loss',
     ]) }}
 {% endmacro %}

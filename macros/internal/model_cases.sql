@@ -168,3 +168,27 @@
     {%- endfor -%}
     {{- return(log_loss.case_model(branches)) -}}
 {% endmacro %}
+
+
+{#
+    Whether what a score predicts has come true, as 1 or 0: of two classes that the label
+    is the positive one, of more that it is the likeliest. Null without a label.
+#}
+{% macro is_event(label, predicted_label) %}
+    {{- return(adapter.dispatch('is_event', 'log_loss')(label, predicted_label)) -}}
+{% endmacro %}
+
+{% macro default__is_event(label, predicted_label) %}
+    {%- set likeliest = 'case when ' ~ label ~ ' is null then null when ' ~ label
+        ~ ' = ' ~ predicted_label ~ ' then 1 else 0 end' -%}
+    {%- set branches = [] -%}
+    {%- for model in log_loss.configuration().models -%}
+        {%- set positive = log_loss.text_literal(model.classes[-1].label) -%}
+        {%- do branches.append(
+            'case when ' ~ label ~ ' is null then null when ' ~ label ~ ' = '
+            ~ positive ~ ' then 1 else 0 end' if model.classes | length == 2
+            else likeliest
+        ) -%}
+    {%- endfor -%}
+    {{- return(log_loss.case_model(branches)) -}}
+{% endmacro %}

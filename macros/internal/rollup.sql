@@ -3,29 +3,58 @@
     whole, and what it is called. One per cohort column and never their cross product,
     so the cost grows with the number of cohort columns and not with their combinations.
     Within a query a grain goes by its number, because grouping by text is slow.
+
+    The grains of scores tell the predicted classes apart. Those of features count
+    predictions, and have none of the columns that a label brings.
 #}
 {% macro rollup_grains(bins=true) %}
     {{ return(adapter.dispatch('rollup_grains', 'log_loss')(bins)) }}
 {% endmacro %}
 
 {% macro default__rollup_grains(bins) %}
+    {% set settings = log_loss.configuration() %}
     {% set names = [
-        ('overall', none, none),
-        ('score_bin', none, 'score_bin'),
-        ('loss_bin', none, 'loss_bin'),
+        ('overall', 'all', none, none),
+        ('score_bin', 'all', none, 'score_bin'),
+        ('loss_bin', 'all', none, 'loss_bin'),
     ] %}
-    {% for cohort in log_loss.cohort_columns() %}
-        {% do names.append(('cohort', cohort, none)) %}
-        {% do names.append(('cohort_score_decile', cohort, 'score_decile')) %}
+    {% for cohort in settings.cohorts %}
+        {% set column = 'cohort_' ~ loop.index %}
+        {% do names.append(('cohort', cohort, column, none)) %}
+        {% do names.append(('cohort_score_decile', cohort, column, 'score_decile')) %}
+    {% endfor %}
+    {% for feature in settings.features %}
+        {% set column = 'feature_' ~ loop.index %}
+        {% do names.append(
+            ('feature', feature.column, none, column) if feature.is_numeric
+            else ('feature', feature.column, column, none)
+        ) %}
     {% endfor %}
     {% set grains = [] %}
-    {% for grain, cohort, bin in names %}
+    {% for grain, name, value, bin in names %}
+        {% set by_class = grain in ('score_bin', 'cohort_score_decile') %}
         {% do grains.append({
-            'grain': grain, 'cohort': cohort, 'bin': bin, 'number': loop.index0,
-            'columns': [cohort, bin] | select | list,
+            'grain': grain, 'name': name, 'value': value, 'bin': bin,
+            'number': loop.index0,
+            'columns': [value, bin] | select | list
+                + (['predicted_class_index'] if by_class else []),
         }) %}
     {% endfor %}
-    {{ return(grains if bins else grains | rejectattr('bin') | list) }}
+    {{ return(
+        grains if bins else grains | selectattr('grain', 'in', ['overall', 'cohort']) | list
+    ) }}
+{% endmacro %}
+
+
+{# The columns of the heavy pass that the grains of features have. #}
+{% macro rollup_feature_columns() %}
+    {{ return(adapter.dispatch('rollup_feature_columns', 'log_loss')()) }}
+{% endmacro %}
+
+{% macro default__rollup_feature_columns() %}
+    {{ return([
+        'metric_date', 'model_name', 'model_version', 'begins_as', 'prediction_date'
+    ]) }}
 {% endmacro %}
 
 
@@ -37,7 +66,9 @@
 {% macro default__rollup_grouping_sets(columns, bins) -%}
 grouping sets (
     {%- for grain in log_loss.rollup_grains(bins) %}
-    ({{ (columns + grain.columns) | join(', ') }}){{ ',' if not loop.last }}
+    {%- set shared = columns if grain.grain != 'feature'
+        else columns | select('in', log_loss.rollup_feature_columns()) | list %}
+    ({{ (shared + grain.columns) | join(', ') }}){{ ',' if not loop.last }}
     {%- endfor %}
 )
 {%- endmacro %}
@@ -56,8 +87,8 @@ grouping sets (
 {%- for grain in log_loss.rollup_grains(bins) | reverse if grain.columns -%}
     {%- set present = 'when ' ~ log_loss._all_grouped(grain.columns) ~ ' then ' -%}
     {%- do numbers.append(present ~ grain.number) -%}
-    {%- if grain.cohort -%}
-        {%- do cohort_values.append(present ~ grain.cohort) -%}
+    {%- if grain.value -%}
+        {%- do cohort_values.append(present ~ grain.value) -%}
     {%- endif -%}
     {%- if grain.bin -%}
         {%- do all_bins.append(present ~ grain.bin) -%}
@@ -96,17 +127,13 @@ grouping sets (
 {% endmacro %}
 
 {% macro default__rollup_grain_names() -%}
-{%- set cohorts = log_loss.cohort_columns() -%}
-{%- set names = log_loss.configuration().cohorts -%}
 {%- set grains = [] -%}
 {%- set cohort_names = [] -%}
 {%- for grain in log_loss.rollup_grains() -%}
     {%- set present = 'when grain_number = ' ~ grain.number ~ ' then ' -%}
     {%- do grains.append(present ~ "'" ~ grain.grain ~ "'") -%}
-    {%- if grain.cohort -%}
-        {%- do cohort_names.append(
-            present ~ log_loss.text_literal(names[cohorts.index(grain.cohort)])
-        ) -%}
+    {%- if grain.name != 'all' -%}
+        {%- do cohort_names.append(present ~ log_loss.text_literal(grain.name)) -%}
     {%- endif -%}
 {%- endfor -%}
 {{ log_loss._case(grains, 'null') }} as grain,
@@ -230,7 +257,7 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
     {% endfor %}
     {# the layout counts the versions of what a stored row means #}
     {{ return([
-        'rollup_layout=2',
+        'rollup_layout=3',
         'log_loss_predictions='
         ~ log_loss.input_relation('log_loss_predictions').identifier,
         'log_loss_labels=' ~ log_loss.input_relation('log_loss_labels').identifier,
@@ -238,6 +265,7 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
         'log_loss_probability_sum_tolerance=' ~ settings.probability_sum_tolerance,
         'log_loss_models=' ~ local_md5(tojson(settings.models))[:8],
         'log_loss_cohorts=' ~ local_md5(tojson(settings.cohorts))[:8],
+        'log_loss_features=' ~ local_md5(tojson(settings.features))[:8],
         'log_loss_weight=' ~ local_md5(settings.weight | string)[:8],
         'predictions.loaded_at=' ~ loaded_at[0],
         'labels.loaded_at=' ~ loaded_at[1],

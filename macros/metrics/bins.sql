@@ -125,3 +125,61 @@
         else 2 * power({{ log_loss.double(gamma) }}, {{ loss_bin }}) / {{ gamma + 1 }}
     end
 {%- endmacro %}
+
+
+{#
+    Feature bins. Without a width those of losses, mirrored for negative values: bin i
+    above zero is 20000 + i of the former, below zero its negative, and 0 holds what is
+    closer to zero than 1e-100. With a width, whole multiples of it. 2000000000 stands
+    for what is no number.
+#}
+{% macro feature_bin(value, width=none) %}
+    {{- return(adapter.dispatch('feature_bin', 'log_loss')(value, width)) -}}
+{% endmacro %}
+
+{% macro default__feature_bin(value, width) -%}
+    {%- set value = '(' ~ value ~ ')' -%}
+    case
+        when {{ value }} is null then 2000000000
+        when not (abs({{ value }}) <= {{ log_loss.double('1e300') }}) then 2000000000
+    {%- if width is not none %}
+        {%- set widths = '(' ~ value ~ ' / ' ~ log_loss.double(width) ~ ')' %}
+        when {{ widths }} >= 1000000000 then 1000000000
+        when {{ widths }} <= -1000000000 then -1000000000
+        else cast(floor({{ widths }}) as {{ dbt.type_int() }})
+    {%- else %}
+        when abs({{ value }}) < {{ log_loss.double('1e-100') }} then 0
+        when {{ value }} > 0 then 20000 + {{ log_loss._logarithmic_bin(value) }}
+        else -20000 - {{ log_loss._logarithmic_bin('abs(' ~ value ~ ')') }}
+    {%- endif %}
+    end
+{%- endmacro %}
+
+
+{# The least value of a feature bin; null for what is no number. #}
+{% macro feature_bin_start(bin, width=none) %}
+    {{- return(adapter.dispatch('feature_bin_start', 'log_loss')(bin, width)) -}}
+{% endmacro %}
+
+{% macro default__feature_bin_start(bin, width) -%}
+    {%- set bin = '(' ~ bin ~ ')' -%}
+    {%- set gamma = log_loss.double(log_loss.loss_bin_gamma()) -%}
+    case
+        when {{ bin }} = 2000000000 then null
+    {%- if width is not none %}
+        else {{ log_loss.double(width) }} * {{ bin }}
+    {%- else %}
+        when {{ bin }} = 0 then {{ log_loss.double(0) }}
+        when {{ bin }} > 0 then power({{ gamma }}, {{ bin }} - 20001)
+        else -power({{ gamma }}, -20000 - {{ bin }})
+    {%- endif %}
+    end
+{%- endmacro %}
+
+
+{% macro _logarithmic_bin(value) -%}
+cast(
+        ceil(ln({{ value }}) / ln({{ log_loss.double(log_loss.loss_bin_gamma()) }}))
+        as {{ dbt.type_int() }}
+    )
+{%- endmacro %}

@@ -34,3 +34,19 @@
     {%- endfor %}
 )
 {%- endmacro %}
+
+
+{% macro binary_cross_entropy(share, probability, epsilon=none) %}
+    {{- return(adapter.dispatch('binary_cross_entropy', 'log_loss')(
+        share, probability, epsilon
+    )) -}}
+{% endmacro %}
+
+{% macro default__binary_cross_entropy(share, probability, epsilon) -%}
+    {%- set share = '(' ~ share ~ ')' -%}
+    {%- set rest = '1 - (' ~ probability ~ ')' -%}
+    (
+        {{ share }} * {{ log_loss.negative_log_likelihood(probability, epsilon) }}
+        + (1 - {{ share }}) * {{ log_loss.negative_log_likelihood(rest, epsilon) }}
+    )
+{%- endmacro %}

@@ -24,6 +24,8 @@ select
     probability_of_label,
     loss,
     brier_score,
+    focal_loss,
+    {{ log_loss.class_label('predicted_class_index') | indent(4) }} as predicted_label,
     is_correct = 1 as is_correct,
     is_clipped = 1 as is_clipped,
     is_label_before_prediction = 1 as is_label_before_prediction,

@@ -9,6 +9,9 @@
 {%- for cohort in settings.cohorts -%}
     {%- do needed.update({cohort: 'log_loss_cohorts'}) -%}
 {%- endfor -%}
+{%- for feature in settings.features -%}
+    {%- do needed.update({feature.column: 'log_loss_features'}) -%}
+{%- endfor -%}
 {%- if settings.weight -%}
     {%- do needed.update({settings.weight: 'log_loss_weight'}) -%}
 {%- endif -%}
@@ -60,6 +63,16 @@ typed as (
         coalesce(
             {{ log_loss.input_spelling(cohort, columns) }}, '(unknown)'
         ) as cohort_{{ loop.index }},
+        {% endfor -%}
+        {% for feature in settings.features -%}
+        {% if feature.is_numeric -%}
+        {{ log_loss.input_value(feature.column, columns, log_loss.type_double()) }}
+            as feature_{{ loop.index }},
+        {% else -%}
+        coalesce(
+            {{ log_loss.input_spelling(feature.column, columns) }}, '(unknown)'
+        ) as feature_{{ loop.index }},
+        {% endif -%}
         {% endfor -%}
         {% if settings.weight -%}
         {{ log_loss.input_value(settings.weight, columns, log_loss.type_double()) }}
@@ -157,6 +170,9 @@ select
     {% endfor -%}
     {% for cohort in settings.cohorts -%}
     cohort_{{ loop.index }},
+    {% endfor -%}
+    {% for feature in log_loss.feature_columns() -%}
+    {{ feature }},
     {% endfor -%}
     weight,
     rejection_reason

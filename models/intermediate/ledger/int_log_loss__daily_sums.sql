@@ -10,6 +10,7 @@
     'weighted_loss_sum',
     'weight_sum',
     'brier_sum',
+    'focal_loss_sum',
 ] -%}
 {%- set scope = log_loss.scope_columns() | join(',\n        ') %}
 
@@ -79,6 +80,13 @@ outcomes as (
                 else {{ log_loss.double(0) }}
             end
         ) as base_rate_entropy,
+        -- each class that occurs counts the same
+        avg(
+            case
+                when labeled_count > 0
+                then {{ log_loss.safe_divide('loss_sum', 'labeled_count') }}
+            end
+        ) as class_balanced_log_loss,
         {{ log_loss.rarest_label_count() | indent(8) }} as rarest_label_count
     from label_shares
     group by
@@ -97,6 +105,7 @@ joined as (
         {% endfor -%}
         case when outcomes.labeled_count > 0 then outcomes.base_rate_entropy end
             as base_rate_entropy,
+        outcomes.class_balanced_log_loss,
         outcomes.rarest_label_count,
         {{ log_loss.days_between('inputs.metric_date', 'clock.as_of_date') }}
             as age_days,
@@ -128,6 +137,7 @@ select
     {{ name }},
     {% endfor -%}
     base_rate_entropy,
+    class_balanced_log_loss,
     rarest_label_count,
     age_days,
     prediction_count > 0

@@ -14,6 +14,7 @@
 {#- what the heavy pass sums up -#}
 {%- set summed = sums | selectattr('of') | rejectattr('same_as') | list -%}
 {%- set cohorts = log_loss.cohort_columns() -%}
+{%- set features = log_loss.configuration().features -%}
 {%- set fingerprint = log_loss.fingerprint() -%}
 {%- set cutoff = log_loss.rollup_cutoff(fingerprint) -%}
 {%- set touched = 'touched_requests' if cutoff else none -%}
@@ -42,7 +43,7 @@
 ] -%}
 {%- set keys = [
     'recorded_date', 'grain_number', 'metric_date', 'model_name', 'model_version',
-    'cohort_value', 'bin', 'class_index', 'entry_type',
+    'cohort_value', 'bin', 'predicted_class_index', 'class_index', 'entry_type',
 ] %}
 
 with
@@ -114,8 +115,17 @@ postings as (
         cast(superseded_at as date) as reversal_date,
         case when is_plain = 1 then cast(label_recorded_at as date) end
             as plain_label_date,
+        predicted_class_index,
         {% for cohort in cohorts -%}
         {{ cohort }},
+        {% endfor -%}
+        {% for feature in features -%}
+        {% set column = 'feature_' ~ loop.index -%}
+        {% if feature.is_numeric -%}
+        {{ log_loss.feature_bin(column, feature.bin_width) | indent(8) }} as {{ column }},
+        {% else -%}
+        {{ column }},
+        {% endif -%}
         {% endfor -%}
         {{ log_loss.score_bin('score') | indent(8) }} as score_bin,
         {{ log_loss.loss_bin('loss') | indent(8) }} as loss_bin,
@@ -143,6 +153,7 @@ aggregated as (
     select
         {{ scope | join(',\n        ') }},
         {{ log_loss.rollup_grain_keys() | indent(8) }},
+        predicted_class_index,
         count(*) as entry_count,
         {% for sum in summed -%}
         sum(cast({{ sum.name }} as {{ log_loss.type_double() }}))
@@ -194,6 +205,7 @@ ledger_entries as (
         model_version,
         cohort_value,
         bin,
+        predicted_class_index,
         case when entry_kind <> 'prediction' then class_index end as class_index,
         case
             when entry_kind = 'prediction' then 'prediction'
@@ -230,6 +242,7 @@ ledger_entries as (
         or (
             entry_kind = 'posting'
             and begins_as <> {{ begins.unlabeled }}
+            and posting_date is not null
             and (
                 sign = 1
                 or grain_number in (
@@ -402,6 +415,8 @@ summed as (
         cohort_value,
         bin,
         {{ log_loss.class_label('class_index') | indent(8) }} as label,
+        {{ log_loss.class_label('predicted_class_index') | indent(8) }}
+            as predicted_label,
         entry_type,
         cast(null as {{ dbt.type_string() }}) as reason,
         {{ sums | map(attribute='name') | join(',\n        ') }}
@@ -419,6 +434,7 @@ summed as (
         cohort_value,
         cast(null as {{ dbt.type_int() }}) as bin,
         cast(null as {{ dbt.type_string() }}) as label,
+        cast(null as {{ dbt.type_string() }}) as predicted_label,
         entry_type,
         reason,
         {{ log_loss.only_entry_count() | indent(8) }}
@@ -462,6 +478,7 @@ select
     cohort_value,
     cast(bin as {{ dbt.type_int() }}) as bin,
     label,
+    predicted_label,
     entry_type,
     reason,
     {% for sum in sums -%}
@@ -482,6 +499,7 @@ select
     cast(null as {{ dbt.type_string() }}) as cohort_value,
     cast(null as {{ dbt.type_int() }}) as bin,
     cast(null as {{ dbt.type_string() }}) as label,
+    cast(null as {{ dbt.type_string() }}) as predicted_label,
     cast(null as {{ dbt.type_string() }}) as entry_type,
     cast(null as {{ dbt.type_string() }}) as reason,
     {% for sum in sums -%}

@@ -43,6 +43,14 @@ rolling as (
 
 ),
 
+percentiles as (
+
+    select *
+    from {{ ref('int_log_loss__percentiles') }}
+    where label = 'all'
+
+),
+
 means as (
 
     select
@@ -55,13 +63,21 @@ means as (
         {{ log_loss.safe_divide('rolling.loss_sum_7d', 'rolling.labeled_count_7d') }}
             as mean_log_loss_7d,
         {{ log_loss.safe_divide('rolling.loss_sum_28d', 'rolling.labeled_count_28d') }}
-            as mean_log_loss_28d
+            as mean_log_loss_28d,
+        percentiles.p50_log_loss,
+        percentiles.p95_log_loss,
+        percentiles.p99_log_loss
     from days
     inner join rolling
         on
             days.metric_date = rolling.metric_date
             and days.model_name = rolling.model_name
             and days.model_version = rolling.model_version
+    left join percentiles
+        on
+            days.metric_date = percentiles.metric_date
+            and days.model_name = percentiles.model_name
+            and days.model_version = percentiles.model_version
 
 )
 
@@ -87,8 +103,13 @@ select
     {{ log_loss.safe_divide(
         'loss_sum - clipped_loss_sum', 'labeled_count - clipped_count'
     ) }} as mean_log_loss_unclipped,
+    p50_log_loss,
+    p95_log_loss,
+    p99_log_loss,
     {{ log_loss.safe_divide('weighted_loss_sum', 'weight_sum') }}
         as weighted_log_loss,
+    class_balanced_log_loss,
+    {{ log_loss.safe_divide('focal_loss_sum', 'labeled_count') }} as mean_focal_loss,
     {{ log_loss.safe_divide('brier_sum', 'labeled_count') }} as mean_brier,
     {{ log_loss.safe_divide('correct_count', 'labeled_count') }} as accuracy,
     base_rate_entropy,

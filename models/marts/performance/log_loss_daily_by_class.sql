@@ -14,6 +14,30 @@ labels as (
     from {{ ref('int_log_loss__label_sums') }}
     where cohort_name = 'all'
 
+),
+
+percentiles as (
+
+    select * from {{ ref('int_log_loss__percentiles') }}
+
+),
+
+joined as (
+
+    select
+        labels.*,
+        percentiles.p50_log_loss,
+        percentiles.p95_log_loss,
+        percentiles.p99_log_loss
+    from labels
+    left join percentiles
+        on
+            labels.metric_date = percentiles.metric_date
+            and labels.model_name = percentiles.model_name
+            and labels.model_version = percentiles.model_version
+            and labels.label = percentiles.label
+    where labels.labeled_count > 0
+
 )
 
 select
@@ -32,6 +56,8 @@ select
         'upper', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
     ) | indent(4) }} as log_loss_ci_upper,
     clipped_count between 1 and 9 as ci_is_fragile,
+    p50_log_loss,
+    p95_log_loss,
+    p99_log_loss,
     {{ log_loss.safe_divide('correct_count', 'labeled_count') }} as recall
-from labels
-where labeled_count > 0
+from joined

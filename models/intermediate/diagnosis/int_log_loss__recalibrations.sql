@@ -1,0 +1,75 @@
+{%- set keys = ['metric_date', 'window_days', 'model_name', 'model_version'] -%}
+{%- set looks = 10 -%}
+with
+
+windows as (
+
+    select
+        *,
+        event_loss_sum / row_count as mean_loss
+    from {{ ref('int_log_loss__calibration_windows') }}
+    where cohort_name = 'all'
+
+),
+
+-- 1 - exp(-x) loses what is small of it
+complements as (
+
+    select
+        *,
+        case
+            when mean_loss < {{ log_loss.double('1e-15') }}
+            then {{ log_loss.double('1e-15') }}
+            when mean_loss < {{ log_loss.double('1e-6') }}
+            then mean_loss - mean_loss * mean_loss / 2
+            else 1 - exp(-mean_loss)
+        end as complement
+    from windows
+
+),
+
+-- rows of one bin and one outcome share, nearly, a score; their mean loss says which
+cells as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        is_event,
+        row_count,
+        case
+            when is_event = 1 then -mean_loss - ln(complement)
+            else ln(complement) + mean_loss
+        end as logit
+    from complements
+
+),
+
+{{ log_loss.recalibration_looks('cells', keys, looks) }},
+
+counts as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        sum(row_count) as row_count,
+        sum(case when is_event = 1 then row_count else 0 end) as event_count
+    from cells
+    group by {{ keys | join(', ') }}
+
+)
+
+-- no fit where one outcome is missing, where all scores are alike, or where the last step
+-- was not yet a small one
+select
+    {% for key in keys -%}
+    counts.{{ key }},
+    {% endfor -%}
+    last_look.best_intercept as intercept,
+    last_look.best_slope as slope,
+    (last_look.first_loss - last_look.best_loss) / counts.row_count as gain
+from counts
+inner join look_{{ looks }} as last_look
+    on {{ log_loss.same_columns(keys, 'counts', 'last_look') }}
+where
+    counts.event_count between 1 and counts.row_count - 1
+    and abs(last_look.intercept_step) <= 1e-6 * (1 + abs(last_look.best_intercept))
+    and abs(last_look.slope_step) <= 1e-6 * (1 + abs(last_look.best_slope))
+    and last_look.best_loss <= last_look.first_loss

@@ -1,0 +1,78 @@
+{%- set tested -%}
+score_variance_sum >= {{ log_loss.least_score_variance() }}
+{%- endset -%}
+with
+
+windows as (
+
+    select
+        *,
+        {{ log_loss.safe_divide('event_count', 'labeled_count') }} as event_share,
+        event_loss_sum / labeled_count as mean_event_log_loss,
+        cross_entropy_sum / labeled_count as mean_cross_entropy,
+        bin_entropy_sum / labeled_count as mean_bin_entropy
+    from {{ ref('int_log_loss__calibration') }}
+
+),
+
+decomposed as (
+
+    select
+        *,
+        {{ log_loss.binary_cross_entropy('event_share', 'event_share') | indent(8) }}
+            as uncertainty
+    from windows
+
+),
+
+recalibrations as (
+
+    select * from {{ ref('int_log_loss__recalibrations') }}
+
+)
+
+select
+    decomposed.metric_date,
+    cast(decomposed.window_days as {{ dbt.type_bigint() }}) as window_days,
+    {{ log_loss.scope_columns('decomposed') | join(',\n    ') }},
+    cast(decomposed.labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
+    decomposed.score_sum / decomposed.labeled_count as mean_score,
+    decomposed.event_share,
+    decomposed.loss_sum / decomposed.labeled_count as mean_log_loss,
+    decomposed.entropy_sum / decomposed.labeled_count as expected_log_loss,
+    case
+        when decomposed.{{ tested }} and decomposed.entropy_variance_sum > 0
+        then
+            (decomposed.loss_sum - decomposed.entropy_sum)
+            / sqrt(decomposed.entropy_variance_sum)
+    end as calibration_z,
+    case
+        when decomposed.{{ tested }}
+        then
+            (decomposed.event_count - decomposed.score_sum)
+            / sqrt(decomposed.score_variance_sum)
+    end as shift_z,
+    {% for binning, name in {'uniform': 'ece', 'equal_mass': 'ece_equal_mass'}.items() -%}
+    decomposed.{{ binning }}_gap_sum / decomposed.labeled_count as {{ name }},
+    decomposed.{{ binning }}_expected_gap_sum / decomposed.labeled_count
+        as {{ name }}_if_calibrated,
+    {% endfor -%}
+    decomposed.uniform_largest_gap as max_calibration_error,
+    decomposed.brier_sum / decomposed.labeled_count as mean_brier,
+    decomposed.mean_event_log_loss,
+    decomposed.uncertainty,
+    decomposed.uncertainty - decomposed.mean_bin_entropy as resolution,
+    decomposed.mean_cross_entropy - decomposed.mean_bin_entropy as reliability,
+    decomposed.mean_event_log_loss - decomposed.mean_cross_entropy as residual,
+    recalibrations.intercept as recalibration_intercept,
+    recalibrations.slope as recalibration_slope,
+    recalibrations.gain as recalibration_gain
+from decomposed
+left join recalibrations
+    on
+        decomposed.metric_date = recalibrations.metric_date
+        and decomposed.window_days = recalibrations.window_days
+        and decomposed.model_name = recalibrations.model_name
+        and decomposed.model_version = recalibrations.model_version
+        and decomposed.cohort_name = 'all'
+where decomposed.cohort_name = 'all' or decomposed.{{ tested }}

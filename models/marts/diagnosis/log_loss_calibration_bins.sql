@@ -1,0 +1,44 @@
+{%- set z = log_loss.double(1.959963984540054) -%}
+with
+
+bins as (
+
+    select
+        *,
+        sum(score_variance_sum) over (
+            partition by
+                metric_date,
+                window_days,
+                {{ log_loss.scope_columns() | join(',\n                ') }},
+                binning
+        ) as score_variance_of_scope,
+        {{ log_loss.safe_divide('event_count', 'labeled_count') }} as event_share
+    from {{ ref('int_log_loss__reliability_bins') }}
+
+)
+
+select
+    metric_date,
+    cast(window_days as {{ dbt.type_bigint() }}) as window_days,
+    {{ log_loss.scope_columns() | join(',\n    ') }},
+    binning,
+    cast(bin as {{ dbt.type_bigint() }}) as bin,
+    labeled_count,
+    score_sum / labeled_count as mean_score,
+    event_share,
+    {% for side, sign in {'lower': '-', 'upper': '+'}.items() -%}
+    (
+        event_share + {{ z }} * {{ z }} / (2 * labeled_count)
+        {{ sign }} {{ z }} * sqrt(
+            (
+                event_share * (1 - event_share)
+                + {{ z }} * {{ z }} / (4 * labeled_count)
+            ) / labeled_count
+        )
+    ) / (1 + {{ z }} * {{ z }} / labeled_count)
+        as event_share_ci_{{ side }}{{ ',' if not loop.last }}
+    {% endfor %}
+from bins
+where
+    cohort_name = 'all'
+    or score_variance_of_scope >= {{ log_loss.least_score_variance() }}
