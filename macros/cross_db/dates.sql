@@ -67,3 +67,15 @@
 {% macro default__undated() -%}
     {{ log_loss.date_literal('1970-01-01') }}
 {%- endmacro %}
+
+
+{# The day of the week of a date, 1 for Monday to 7 for Sunday. #}
+{% macro iso_weekday(date) %}
+    {{- return(adapter.dispatch('iso_weekday', 'log_loss')(date)) -}}
+{% endmacro %}
+
+{# 1970-01-01 was a Thursday; functions for it number the days in three ways #}
+{% macro default__iso_weekday(date) -%}
+    {%- set days = '(' ~ log_loss.days_between(log_loss.undated(), date) | trim ~ ' + 3)' -%}
+    ({{ days }} - 7 * cast(floor({{ days }} / {{ log_loss.double(7) }}) as {{ dbt.type_int() }}) + 1)
+{%- endmacro %}

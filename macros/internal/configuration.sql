@@ -13,6 +13,7 @@
             is_trailing, is_validation, days, min_days, gap_days, start_date, end_date
         }
         stratum: the cohort column that versions are compared within, or all
+        estimate: {horizon_days, history_days}
         rollback_margin, promote_margin: in nats, the second may be none
         error_budget: {relative, absolute, days, page, ticket}, the last two
             {long_days, short_days, factor}
@@ -51,6 +52,7 @@
             },
             'error_budget': log_loss._default_error_budget(),
             'stratum': 'all', 'rollback_margin': 0, 'promote_margin': none,
+            'estimate': {'horizon_days': 28, 'history_days': 180},
         }) }}
     {% endif %}
 
@@ -111,6 +113,10 @@
         'baseline': log_loss._baseline(),
         'error_budget': log_loss._error_budget(),
         'stratum': log_loss._stratum(),
+        'estimate': {
+            'horizon_days': log_loss._whole_number('log_loss_estimate_horizon_days', 2),
+            'history_days': log_loss._whole_number('log_loss_estimate_history_days', 1),
+        },
         'rollback_margin': log_loss._number('log_loss_rollback_margin', at_least=0),
         'promote_margin': log_loss._number('log_loss_promote_margin', above=0)
             if log_loss.setting('log_loss_promote_margin') is not none else none,

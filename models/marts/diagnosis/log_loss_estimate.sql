@@ -1,0 +1,177 @@
+{%- set estimation = log_loss.estimation() -%}
+{%- set keys = [
+    'metric_date', 'window_days', 'model_name', 'model_version', 'age_days', 'known_on'
+] -%}
+{%- set z = log_loss.double(1.959963984540054) -%}
+with
+
+estimates as (
+
+    select * from {{ ref('int_log_loss__estimates') }}
+
+),
+
+{{ log_loss.with_past_errors('estimates', 'judged_estimates') }},
+
+-- the two that labels bear out, side by side
+rivals as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        {% for estimator in ['completeness_weighted', 'post_stratified'] -%}
+        max(case when estimator = '{{ estimator }}' then estimate end)
+            as {{ estimator }},
+        max(case when estimator = '{{ estimator }}' then past_error end)
+            as {{ estimator }}_error,
+        max(case when estimator = '{{ estimator }}' then past_date_count end)
+            as {{ estimator }}_date_count{{ ',' if not loop.last }}
+        {% endfor %}
+    from judged_estimates
+    group by {{ keys | join(',\n        ') }}
+
+),
+
+choices as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        case
+            when completeness_weighted is null and post_stratified is null then null
+            when completeness_weighted is null then 'post_stratified'
+            when post_stratified is null then 'completeness_weighted'
+            when
+                completeness_weighted_date_count >= 28
+                and post_stratified_date_count >= 28
+                and post_stratified_error
+                <= {{ log_loss.double(0.9) }} * completeness_weighted_error
+            then 'post_stratified'
+            else 'completeness_weighted'
+        end as chosen_estimator
+    from rivals
+
+),
+
+chosen as (
+
+    select
+        {% for key in keys -%}
+        choices.{{ key }},
+        {% endfor -%}
+        'chosen' as estimator,
+        choices.chosen_estimator,
+        judged_estimates.estimate,
+        judged_estimates.standard_error,
+        case when choices.chosen_estimator is null then 'no_estimate' end as reason,
+        so_far.prediction_count,
+        so_far.labeled_count,
+        so_far.realised_loss,
+        judged_estimates.relative_error
+    from choices
+    inner join judged_estimates as so_far
+        on
+            {{ log_loss.same_columns(keys, 'choices', 'so_far') }}
+            and so_far.estimator = 'so_far'
+    left join judged_estimates
+        on
+            {{ log_loss.same_columns(keys, 'choices', 'judged_estimates') }}
+            and choices.chosen_estimator = judged_estimates.estimator
+
+),
+
+{{ log_loss.with_past_errors('chosen', 'judged_choices')
+    | replace('error_days', 'chosen_error_days')
+    | replace('error_history', 'chosen_error_history') }},
+
+all_estimates as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        estimator,
+        estimator as chosen_estimator,
+        estimate,
+        standard_error,
+        reason,
+        prediction_count,
+        labeled_count,
+        realised_loss,
+        relative_error,
+        past_error,
+        past_date_count
+    from judged_estimates
+
+    union all
+
+    select
+        {{ keys | join(',\n        ') }},
+        estimator,
+        chosen_estimator,
+        estimate,
+        standard_error,
+        reason,
+        prediction_count,
+        labeled_count,
+        realised_loss,
+        relative_error,
+        past_error,
+        past_date_count
+    from judged_choices
+
+),
+
+errors as (
+
+    select
+        *,
+        case
+            when estimator = 'so_far' then null
+            when estimate * past_error > standard_error then estimate * past_error
+            else standard_error
+        end as wider_error,
+        -- the quantile of few days is not known well enough, nor are their errors
+        case
+            when past_date_count >= 10
+            then {{ log_loss.student_t_quantile(z, 'past_date_count') | indent(12) }}
+            else {{ z }}
+        end as quantile,
+        case
+            when known_on = max(known_on) over (
+                partition by
+                    metric_date, window_days, model_name, model_version, estimator
+            )
+            then 1 = 1
+            else 1 = 0
+        end as is_latest
+    from all_estimates
+
+)
+
+select
+    metric_date,
+    cast(window_days as {{ dbt.type_bigint() }}) as window_days,
+    model_name,
+    model_version,
+    cast(age_days as {{ dbt.type_bigint() }}) as age_days,
+    known_on as as_of_date,
+    estimator,
+    chosen_estimator,
+    is_latest,
+    coalesce(estimator not in ('label_free', 'label_free_recalibrated'), 1 = 1)
+        as is_verifiable,
+    cast(prediction_count as {{ dbt.type_bigint() }}) as prediction_count,
+    cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
+    {{ log_loss.safe_divide('labeled_count', 'prediction_count') }} as label_coverage,
+    estimate as estimated_log_loss,
+    wider_error as standard_error,
+    {% for side, sign in {'lower': '-', 'upper': ''}.items() -%}
+    case
+        when estimate > 0 and quantile * wider_error <= 700 * estimate
+        then estimate * exp({{ sign }}quantile * wider_error / estimate)
+    end as estimate_ci_{{ side }},
+    {% endfor -%}
+    reason,
+    realised_loss as realised_log_loss,
+    estimate - realised_loss as estimate_error,
+    relative_error,
+    past_error,
+    cast(past_date_count as {{ dbt.type_bigint() }}) as past_date_count
+from errors
