@@ -127,10 +127,12 @@ errors as (
             when estimate * past_error > standard_error then estimate * past_error
             else standard_error
         end as wider_error,
-        -- the quantile of few days is not known well enough, nor are their errors
+        -- windows that overlap tell little more than one
         case
-            when past_date_count >= 10
-            then {{ log_loss.student_t_quantile(z, 'past_date_count') | indent(12) }}
+            when past_date_count >= 3 * window_days
+            then {{ log_loss.student_t_quantile(
+                z, log_loss.safe_divide('past_date_count', 'window_days')
+            ) | indent(12) }}
             else {{ z }}
         end as quantile,
         case

@@ -1,0 +1,248 @@
+"""The estimates of the loss to come, beside a row-by-row computation with pandas."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject
+from oracle_diagnosis import HORIZON, Estimates, days, quantile
+
+FIRST = date(2024, 1, 1)
+DAYS = 125
+AS_OF = FIRST + days(DAYS - 1)
+MODEL = "payments"
+VARIABLES = {
+    "log_loss_cohorts": ["region"],
+    "log_loss_as_of_date": AS_OF.isoformat(),
+    "log_loss_estimate_history_days": DAYS + 1,
+}
+
+
+def history(weekly: bool) -> Estimates:
+    """Positives report four times slower; some labels change, some go again."""
+    random = np.random.default_rng(5)
+    size = 70 * DAYS
+    day = np.repeat(np.arange(DAYS), 70)
+    score = random.beta(2, 5, size)
+    label = (random.random(size) < score).astype(int)
+    delay = random.exponential(np.where(label == 1, 4, 1))
+    delay += random.random(size)
+    if weekly:
+        delay = np.ceil((day + delay) / 7) * 7 - day
+    predictions = pd.DataFrame(
+        {
+            "request_id": [f"r{n}" for n in range(size)],
+            "metric_date": [FIRST + days(int(n)) for n in day],
+            "score": score,
+            "stratum": np.array(["north", "south", "tiny"])[
+                random.choice(3, size, p=[0.55, 0.43, 0.02])
+            ],
+            "label": label,
+            "recorded": [FIRST + days(int(n)) for n in np.floor(day + delay)],
+        }
+    )
+    events = predictions[["request_id", "label", "recorded"]].assign(labeled=0)
+    events = events[random.random(size) < 0.97]
+    changed = events.sample(frac=0.04, random_state=1).copy()
+    changed["labeled"] = 1
+    changed["recorded"] = [d + days(int(random.integers(1, 12))) for d in changed["recorded"]]
+    flips = random.random(len(changed)) < 0.7
+    changed["label"] = np.where(flips, 1 - changed["label"], np.nan)
+    labels = pd.concat([events, changed])
+    predictions = predictions.drop(columns=["label"]).assign(
+        recorded=predictions["metric_date"]
+    )
+    labels = labels[labels["recorded"] <= AS_OF]
+    return Estimates(predictions, labels, AS_OF)
+
+
+def load(project: UserProject, given: Estimates) -> None:
+    project.load_rows(
+        "predictions",
+        [
+            {
+                "request_id": row.request_id,
+                "model_name": MODEL,
+                "model_version": "v1",
+                "predicted_at": datetime.combine(row.metric_date, time(8)),
+                "probability": row.score,
+                "region": row.stratum,
+            }
+            for row in given.predictions.itertuples()
+        ],
+        {**PREDICTION_COLUMNS, "region": "varchar"},
+    )
+    project.load_rows(
+        "labels",
+        [
+            {
+                "request_id": row.request_id,
+                "model_name": MODEL,
+                "label": None if pd.isna(row.label) else str(int(row.label)),
+                "labeled_at": datetime.combine(row.recorded, time(9))
+                + timedelta(hours=row.labeled),
+            }
+            for row in given.labels.itertuples()
+        ],
+        LABEL_COLUMNS,
+    )
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["steady", "weekly"])
+def case(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Estimates, pd.DataFrame, pd.DataFrame]:
+    directory = tmp_path_factory.mktemp("estimates")
+    project = UserProject(
+        directory / "warehouse.duckdb", directory / "target", dict(VARIABLES)
+    )
+    given = history(weekly=request.param)
+    load(project, given)
+    project.run("--select", "+log_loss_estimate", "+log_loss_label_maturity")
+    made = project.mart("log_loss_estimate")
+    made["metric_date"] = made["metric_date"].dt.date
+    made["as_of_date"] = made["as_of_date"].dt.date
+    return given, made, project.mart("log_loss_label_maturity")
+
+
+def sampled(made: pd.DataFrame) -> pd.DataFrame:
+    """Some looks of every kind: early and late in the history, young and old."""
+    keys = ["metric_date", "window_days", "age_days", "as_of_date"]
+    looks = made[keys].drop_duplicates().sort_values(keys)
+    late = looks[looks["as_of_date"] > FIRST + days(112)]
+    return pd.concat([looks.sample(80, random_state=3), late.sample(60, random_state=4)])
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        "so_far",
+        "label_free",
+        "label_free_recalibrated",
+        "completeness_weighted",
+        "post_stratified",
+    ],
+)
+def test_an_estimate_is_what_its_definition_says(case: tuple, estimator: str) -> None:
+    given, made, _ = case
+    rows = made[made["estimator"] == estimator].set_index(
+        ["metric_date", "window_days", "age_days"]
+    )
+    compared = refused = 0
+    for look in sampled(made).itertuples():
+        row = rows.loc[(look.metric_date, look.window_days, look.age_days)]
+        arguments = (look.metric_date, look.window_days, look.as_of_date)
+        if estimator == "so_far":
+            labeled = pd.concat(r for _, r in given.members(*arguments))["loss"].dropna()
+            expected = (labeled.mean() if len(labeled) else None, None, None)
+            assert row["labeled_count"] == len(labeled)
+        elif estimator == "label_free_recalibrated":
+            expected = given.recalibrated(*arguments)
+        else:
+            expected = getattr(given, estimator)(*arguments)
+        estimate, error, reason = expected
+        if estimate is None:
+            assert pd.isna(row["estimated_log_loss"]), look
+            assert estimator == "so_far" or row["reason"] == reason, look
+            refused += 1
+            continue
+        assert row["estimated_log_loss"] == pytest.approx(estimate, rel=1e-9), look
+        if estimator != "so_far":
+            wider = max(error, estimate * np.nan_to_num(row["past_error"]))
+            assert row["standard_error"] == pytest.approx(wider, rel=1e-9), look
+            factor = np.exp(
+                quantile(row["past_date_count"], look.window_days) * wider / estimate
+            )
+            # the quantile of t is an approximation, within 1.5 % from 3 degrees on
+            assert np.log(row["estimate_ci_upper"] / estimate) == pytest.approx(
+                np.log(factor), rel=0.015
+            ), look
+            assert row["estimate_ci_lower"] == pytest.approx(
+                estimate**2 / row["estimate_ci_upper"], rel=1e-9
+            ), look
+        compared += 1
+    assert compared >= 10
+    assert refused > 0 or estimator in ("so_far", "label_free")
+
+
+def test_the_loss_is_realised_at_the_horizon(case: tuple) -> None:
+    given, made, _ = case
+    for look in sampled(made).itertuples():
+        rows = made[
+            (made["metric_date"] == look.metric_date)
+            & (made["window_days"] == look.window_days)
+            & (made["age_days"] == look.age_days)
+        ]
+        expected = given.realised(look.metric_date, look.window_days)
+        if expected is None:
+            assert rows["realised_log_loss"].isna().all()
+            continue
+        assert rows["realised_log_loss"].to_numpy() == pytest.approx(
+            np.full(len(rows), expected), rel=1e-9
+        )
+
+
+def test_past_errors_are_those_realised_by_then(case: tuple) -> None:
+    """Also of `chosen`: the errors of what was chosen on each day."""
+    _, made, _ = case
+    keys = ["window_days", "age_days", "estimator"]
+    checked = 0
+    for _, rows in made.groupby(keys):
+        realised = rows.dropna(subset=["relative_error"])
+        for row in rows.sample(3, random_state=7).itertuples():
+            past = realised[realised["metric_date"] + days(HORIZON) <= row.as_of_date]
+            assert row.past_date_count == len(past)
+            if past.empty:
+                assert pd.isna(row.past_error)
+                continue
+            expected = np.sqrt((past["relative_error"] ** 2).mean())
+            assert row.past_error == pytest.approx(expected, rel=1e-9)
+            checked += 1
+    assert checked > 50
+
+
+def test_the_chosen_one_follows_the_rule(case: tuple) -> None:
+    _, made, _ = case
+    keys = ["metric_date", "window_days", "age_days"]
+    by = {name: rows.set_index(keys) for name, rows in made.groupby("estimator")}
+    chosen = by["chosen"]
+    weighted = by["completeness_weighted"].loc[chosen.index]
+    strata = by["post_stratified"].loc[chosen.index]
+    has_weighted = weighted["estimated_log_loss"].notna()
+    has_strata = strata["estimated_log_loss"].notna()
+    better = (
+        (weighted["past_date_count"] >= 28)
+        & (strata["past_date_count"] >= 28)
+        & (strata["past_error"] <= 0.9 * weighted["past_error"])
+    )
+    expected = pd.Series(None, index=chosen.index, dtype=object)
+    expected[has_weighted] = "completeness_weighted"
+    expected[has_strata & (~has_weighted | better)] = "post_stratified"
+    found = chosen["chosen_estimator"].astype(object).where(
+        chosen["chosen_estimator"].notna(), None
+    )
+    assert (found.fillna("") == expected.fillna("")).all()
+    assert set(expected.dropna()) == {"completeness_weighted", "post_stratified"}
+    assert not chosen["estimator"].isin(["label_free"]).any()
+    unverifiable = made[made["estimator"].str.startswith("label_free")]
+    assert not unverifiable["is_verifiable"].any()
+
+
+def test_maturity_is_the_ladder_of_the_as_of_date(case: tuple) -> None:
+    given, _, maturity = case
+    assert set(maturity["weekday"]) == (
+        set(range(1, 8)) if given.is_weekly(AS_OF) else {0}
+    )
+    for row in maturity.sample(50, random_state=2).itertuples():
+        ladder = given.ladder(AS_OF, int(row.label), row.weekday)
+        share, variance, _, dates_used = ladder["ages"][row.age_days]
+        expected = 0.0 if np.isnan(share) else share
+        assert row.label_completeness == pytest.approx(expected, rel=1e-9)
+        assert row.complete_date_count == dates_used
+        if share > 0:
+            assert row.development_error == pytest.approx(np.sqrt(variance), rel=1e-9)
+        assert row.late_share == pytest.approx(ladder["late"], rel=1e-9)
