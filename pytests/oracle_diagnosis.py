@@ -242,6 +242,7 @@ class Estimates:
                     reasons.add("too_few_dates")
                     continue
                 share, spread, smallest, dates_used = ladder["ages"][age]
+                complete.append(dates_used)
                 if not share > 0:
                     reasons.add("too_few_reports")
                     continue
@@ -249,16 +250,15 @@ class Estimates:
                 count += len(ours) / share
                 total += ours.sum() / share
                 least.append(smallest)
-                complete.append(dates_used)
                 lowest.append(share)
                 variance.append(spread)
-            if not losses or min(complete) < (12 if weekly else 28):
+            if not complete or min(complete) < (12 if weekly else 28):
                 reasons.add("too_few_dates")
+            if sum(map(len, losses)) < 10:
+                reasons.add("too_few_labels")
             if not losses:
                 continue
             losses = pd.concat(losses)
-            if len(losses) < 10:
-                reasons.add("too_few_labels")
             if min(least) < 100:
                 reasons.add("too_few_reports")
             if late is not None and late > 0.05:

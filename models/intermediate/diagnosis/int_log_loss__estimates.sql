@@ -124,35 +124,63 @@ ladders as (
 
 ),
 
-class_cells as (
+-- a class of which nothing has come yet has its ladder all the same
+class_members as (
 
     select
-        cells.*,
-        case
-            when cells.member_age = {{ horizon_days }} then {{ log_loss.double(1) }}
-            else completeness.completeness
-        end as completeness,
-        case
-            when cells.member_age = {{ horizon_days }} then {{ log_loss.double(0) }}
-            else completeness.development_variance
-        end as development_variance,
-        completeness.least_labeled_count,
-        completeness.complete_date_count
+        {% for key in keys -%}
+        cells.{{ key }},
+        {% endfor -%}
+        cells.member_date,
+        cells.member_age,
+        ladders.label,
+        ladders.is_weekly,
+        ladders.late_share,
+        case when ladders.is_weekly = 1 then cells.weekday else 0 end as weekday
     from cells
     inner join ladders
         on
             cells.model_name = ladders.model_name
             and cells.known_on = ladders.known_on
-            and cells.label = ladders.label
+    where cells.cohort_name = 'all' and cells.label = 'all'
+
+),
+
+class_cells as (
+
+    select
+        class_members.*,
+        coalesce(aged_sums.labeled_count, 0) as labeled_count,
+        coalesce(aged_sums.loss_sum, 0) as loss_sum,
+        coalesce(aged_sums.loss_squared_sum, 0) as loss_squared_sum,
+        case
+            when class_members.member_age = {{ horizon_days }}
+            then {{ log_loss.double(1) }}
+            else completeness.completeness
+        end as completeness,
+        case
+            when class_members.member_age = {{ horizon_days }}
+            then {{ log_loss.double(0) }}
+            else completeness.development_variance
+        end as development_variance,
+        completeness.least_labeled_count,
+        completeness.complete_date_count
+    from class_members
+    left join aged_sums
+        on
+            class_members.member_date = aged_sums.metric_date
+            and class_members.model_name = aged_sums.model_name
+            and class_members.model_version = aged_sums.model_version
+            and class_members.member_age = aged_sums.age_days
+            and class_members.label = aged_sums.label
+            and aged_sums.cohort_name = 'all'
     left join completeness
         on
-            cells.model_name = completeness.model_name
-            and cells.known_on = completeness.known_on
-            and cells.label = completeness.label
-            and cells.member_age = completeness.age_days
-            and case when ladders.is_weekly = 1 then cells.weekday else 0 end
-            = completeness.weekday
-    where cells.cohort_name = 'all' and cells.label <> 'all'
+            class_members.model_name = completeness.model_name
+            and class_members.known_on = completeness.known_on
+            and class_members.label = completeness.label
+            and class_members.weekday = completeness.weekday
+            and class_members.member_age = completeness.age_days
 
 ),
 
@@ -161,6 +189,8 @@ class_sums as (
     select
         {{ keys | join(',\n        ') }},
         label,
+        max(is_weekly) as is_weekly,
+        max(late_share) as late_share,
         sum(labeled_count) as labeled_count,
         sum(loss_sum) as loss_sum,
         sum(loss_squared_sum) as loss_squared_sum,
@@ -180,41 +210,15 @@ class_sums as (
 
 ),
 
--- a class of which nothing has come has a row as well
 classes as (
 
     select
-        {% for key in keys -%}
-        so_far.{{ key }},
-        {% endfor -%}
-        ladders.label,
-        ladders.is_weekly,
-        ladders.late_share,
-        coalesce(class_sums.labeled_count, 0) as labeled_count,
-        class_sums.loss_sum,
-        class_sums.expected_count,
-        class_sums.expected_loss_sum,
-        {{ log_loss.safe_divide(
-            'class_sums.expected_loss_sum', 'class_sums.expected_count'
-        ) }} as mean_loss,
+        *,
+        {{ log_loss.safe_divide('expected_loss_sum', 'expected_count') }} as mean_loss,
         {{ log_loss.sample_stddev(
-            'class_sums.loss_sum', 'class_sums.loss_squared_sum',
-            'class_sums.labeled_count'
-        ) | indent(8) }} as loss_stddev,
-        class_sums.development_variance,
-        class_sums.least_completeness,
-        class_sums.least_labeled_count,
-        class_sums.complete_date_count,
-        class_sums.unknown_count
-    from so_far
-    inner join ladders
-        on
-            so_far.model_name = ladders.model_name
-            and so_far.known_on = ladders.known_on
-    left join class_sums
-        on
-            {{ log_loss.same_columns(keys, 'so_far', 'class_sums') }}
-            and ladders.label = class_sums.label
+            'loss_sum', 'loss_squared_sum', 'labeled_count'
+        ) | indent(8) }} as loss_stddev
+    from class_sums
 
 ),
 
