@@ -336,6 +336,7 @@ class Score:
 
     position: int = 0
     loss: float = 0.0
+    focal_loss: float = 0.0
     brier: float = 0.0
     weight: float = 0.0
     is_correct: bool = False
@@ -372,9 +373,11 @@ def brier_score(probabilities: tuple[float, ...], position: int) -> float:
 @lru_cache(maxsize=100_000)
 def score_of(prediction: Prediction, position: int, epsilon: float) -> Score:
     probability = prediction.probabilities[position - 1]
+    clipped = clip(probability, epsilon)
     return Score(
         position=position,
-        loss=-math.log(clip(probability, epsilon)),
+        loss=-math.log(clipped),
+        focal_loss=-((1.0 - clipped) ** 2) * math.log(clipped),
         brier=brier_score(prediction.probabilities, position),
         weight=prediction.weight,
         is_correct=predicted_position(prediction.probabilities) == position,
@@ -492,6 +495,22 @@ def losses(group: list[Scored]) -> np.ndarray:
 
 def mean_loss(group: list[Scored]) -> Near | None:
     return divided(near_sum(group, lambda s: s.loss), len(labeled(group)))
+
+
+def percentiles(group: list[Scored]) -> Row:
+    """Exact quantiles; a bin's value is within 2 % of them, and 0 below 1e-9."""
+    values = losses(group)
+    found = {}
+    for percent in (50, 95, 99):
+        name = f"p{percent}_log_loss"
+        if not len(values):
+            found[name] = None
+            continue
+        exact = float(
+            np.quantile(values, percent / 100, method="inverted_cdf")
+        )
+        found[name] = Near(exact, 0.02 * exact * (1 + 1e-9) if exact >= 1e-9 else 1e-9)
+    return found
 
 
 def scikit_learn_mean_loss(group: list[Scored], epsilon: float) -> float:
@@ -861,6 +880,9 @@ class Oracle:
             **_names(key),
             **self._counts(key, OVERALL),
             **self._mean_and_interval(key, group),
+            **percentiles(group),
+            "class_balanced_log_loss": self._class_balanced(group),
+            "mean_focal_loss": divided(near_sum(group, lambda s: s.focal_loss), n),
             "mean_log_loss_unclipped": divided(
                 minus(loss, clipped_loss), n - clipped_count
             ),
@@ -879,6 +901,19 @@ class Oracle:
             "mean_log_loss_28d": mean_loss(self._window(key, 28)),
             "is_mature": self._is_mature(key, OVERALL),
         }
+
+    def _class_balanced(self, group: list[Scored]) -> Near | None:
+        """Every class that occurs counts the same."""
+        means = [
+            mean_loss([self._of_class(row, position) for row in group])
+            for position in {row.event.position for row in labeled(group)}
+        ]
+        if not means:
+            return None
+        return Near(
+            math.fsum(mean.value for mean in means) / len(means),
+            math.fsum(mean.within for mean in means) / len(means),
+        )
 
     def _window(self, key: Key, days: int) -> list[Scored]:
         """The rows of the calendar days up to this one, missing days included."""
@@ -935,6 +970,7 @@ class Oracle:
             "log_loss_ci_lower": lower,
             "log_loss_ci_upper": upper,
             "ci_is_fragile": is_fragile(group),
+            **percentiles(group),
             "recall": sum(row.score.is_correct for row in labeled(group)) / n,
         }
 
@@ -1156,6 +1192,7 @@ class Oracle:
             "probability_of_label": None,
             "loss": None,
             "brier_score": None,
+            "focal_loss": None,
             "is_correct": None,
             "is_clipped": None,
             "is_label_before_prediction": None,
@@ -1168,6 +1205,9 @@ class Oracle:
                 "probability_of_label": prediction.probabilities[event.position - 1],
                 "loss": Near(score.loss, RELATIVE_TOLERANCE * score.loss),
                 "brier_score": Near(score.brier, RELATIVE_TOLERANCE * score.brier),
+                "focal_loss": Near(
+                    score.focal_loss, RELATIVE_TOLERANCE * score.focal_loss
+                ),
                 "is_correct": score.is_correct,
                 "is_clipped": score.is_clipped,
                 "is_label_before_prediction": row.is_label_before_prediction,
@@ -1182,6 +1222,9 @@ class Oracle:
             "weight": prediction.weight,
             **{f"probability_{k + 1}": padded[k] for k in range(width)},
             "score": prediction.probabilities[position - 1],
+            "predicted_label": self.settings.classes(prediction.model_name).labels[
+                predicted_position(prediction.probabilities) - 1
+            ],
             **labelled,
             "expected_loss": Near(entropy, RELATIVE_TOLERANCE * entropy),
         }

@@ -50,14 +50,18 @@ counts as (
     select
         {{ keys | join(',\n        ') }},
         sum(row_count) as row_count,
-        sum(case when is_event = 1 then row_count else 0 end) as event_count
+        min(case when is_event = 1 then logit end) as lowest_of_events,
+        max(case when is_event = 1 then logit end) as highest_of_events,
+        min(case when is_event = 0 then logit end) as lowest_of_others,
+        max(case when is_event = 0 then logit end) as highest_of_others
     from cells
     group by {{ keys | join(', ') }}
 
 )
 
--- no fit where one outcome is missing, where all scores are alike, or where the last step
--- was not yet a small one
+-- no fit where one outcome is missing, where the scores tell the outcomes apart, in which
+-- case the steeper the better, where they are all alike, or where the last step was not yet
+-- a small one
 select
     {% for key in keys -%}
     counts.{{ key }},
@@ -69,7 +73,8 @@ from counts
 inner join look_{{ looks }} as last_look
     on {{ log_loss.same_columns(keys, 'counts', 'last_look') }}
 where
-    counts.event_count between 1 and counts.row_count - 1
+    counts.lowest_of_events < counts.highest_of_others
+    and counts.lowest_of_others < counts.highest_of_events
     and abs(last_look.intercept_step) <= 1e-6 * (1 + abs(last_look.best_intercept))
     and abs(last_look.slope_step) <= 1e-6 * (1 + abs(last_look.best_slope))
     and last_look.best_loss <= last_look.first_loss
