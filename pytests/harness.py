@@ -20,7 +20,7 @@ PROJECT = Path(__file__).parent / "project"
 REPOSITORY = Path(__file__).parent.parent
 
 # what is made anew from the ledger by every run; the ledger's own tests do without
-NO_DECISIONS = ("--exclude", "tag:log_loss_decisions")
+LEDGER_ONLY = ("--exclude", "tag:log_loss_decisions", "tag:log_loss_diagnosis")
 PREDICTION_COLUMNS = {
     "request_id": "varchar",
     "model_name": "varchar",

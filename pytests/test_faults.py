@@ -23,6 +23,7 @@ import pytest
 
 from harness import (
     LABEL_COLUMNS,
+    LEDGER_ONLY,
     PREDICTION_COLUMNS,
     UserProject,
     messages,
@@ -201,7 +202,7 @@ def test_a_killed_run_is_made_good_by_the_next(
     assert exit_code < 0 or moment > seconds / 2
     # what is there can be read, before anything is done about it
     assert len(project.mart("log_loss_daily"))
-    project.run()
+    project.run(*LEDGER_ONLY)
     check_same(project, expected)
     assert not left_over_relations(project)
 
@@ -246,7 +247,7 @@ def test_a_run_that_cannot_write_leaves_the_last_good_state(
     assert process.exit_code() != 0
     assert "File too large" in process.output()
     check_same_marts(marts(project), before)
-    project.run()
+    project.run(*LEDGER_ONLY)
     check_same(project, undisturbed[0])
 
 
@@ -259,7 +260,7 @@ def test_text_that_is_no_number_or_time_is_rejected_and_counted(
     """A column that turned to text is read as far as it can be."""
     project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
     add_days(project, 0, 2)
-    project.run()
+    project.run(*LEDGER_ONLY)
     before = marts(project)
     project.query(
         """
@@ -289,7 +290,7 @@ def test_another_column_in_an_input_changes_nothing(
 ) -> None:
     project = copy_of(base, tmp_path / "copy")
     project.query("alter table raw.predictions add column note varchar default 'x'")
-    project.run()
+    project.run(*LEDGER_ONLY)
     check_same(project, undisturbed[0])
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import UserProject
+from harness import LEDGER_ONLY, UserProject
 from oracle import (
     GRAINS,
     Oracle,
@@ -78,7 +78,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     for table in ("predictions", "labels"):
         rows = seed(f"demo_{table}")
         project.load_rows(table, rows, {column: sql_type(column) for column in rows[0]})
-    project.run()
+    project.run(*LEDGER_ONLY)
     return project
 
 
@@ -217,7 +217,7 @@ def test_marts_rebuilt_as_of_a_date_equal_what_was_known_then(
 ) -> None:
     """Early, mid-history, and after the last load, where only ages move on."""
     demo.variables = {**VARIABLES, "log_loss_as_of_date": as_of_date}
-    demo.run()
+    demo.run(*LEDGER_ONLY)
     found = [
         difference
         for mart, expected in oracle.rewound(date.fromisoformat(as_of_date))
@@ -226,5 +226,5 @@ def test_marts_rebuilt_as_of_a_date_equal_what_was_known_then(
         for difference in mart_differences(mart, demo.mart_rows(mart), expected)
     ]
     demo.variables = VARIABLES
-    demo.run("--select", "int_log_loss__clock+")
+    demo.run("--select", "int_log_loss__clock+", *LEDGER_ONLY)
     fail_on(found)

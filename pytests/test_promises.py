@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from harness import (
-    NO_DECISIONS,
+    LEDGER_ONLY,
     REPOSITORY,
     UserProject,
     failing_rows,
@@ -78,7 +78,7 @@ def run_day_by_day(project: UserProject, data: DataSet, variables: dict) -> None
     project.variables = variables
     for start, end in [(-1, 4), (4, 9), (9, 14), (14, 40)]:
         loaded_until(end, data, since=start).load_into(project, append=start > -1)
-        project.run(*NO_DECISIONS)
+        project.run(*LEDGER_ONLY)
 
 
 # ------------------------------------------------------------------ unique predictions
@@ -91,13 +91,13 @@ def test_the_promise_of_unique_predictions_changes_no_number(
     if how == "at once":
         DATA.load_into(user_project)
         user_project.variables = {"log_loss_unique_predictions": True}
-        user_project.run(*NO_DECISIONS)
+        user_project.run(*LEDGER_ONLY)
     else:
         run_day_by_day(user_project, DATA, {"log_loss_unique_predictions": True})
     check_marts(user_project, DATA)
     promised = rollup(user_project)
     user_project.variables = {}
-    user_project.full_refresh(*NO_DECISIONS)
+    user_project.full_refresh(*LEDGER_ONLY)
     check_same_rollup(promised, rollup(user_project))
 
 
@@ -108,7 +108,7 @@ def test_a_broken_promise_of_unique_predictions_is_found(
     data = replace(DATA, predictions=PREDICTIONS + copies)
     data.load_into(user_project)
     user_project.variables = {"log_loss_unique_predictions": True}
-    user_project.run()
+    user_project.run(*LEDGER_ONLY)
     result = user_project.invoke("test", "--select", UNIQUE)
     assert outcomes_of(result)[UNIQUE] == "fail"
     found = failing_rows(user_project, result, UNIQUE)
@@ -125,14 +125,14 @@ def test_a_broken_promise_of_unique_predictions_is_found(
 def test_a_kept_promise_of_unique_predictions_passes(user_project: UserProject) -> None:
     DATA.load_into(user_project)
     user_project.variables = {"log_loss_unique_predictions": True}
-    user_project.run()
+    user_project.run(*LEDGER_ONLY)
     outcomes = outcomes_of(user_project.invoke("test"))
     assert outcomes[UNIQUE] == "pass"
 
 
 def test_promises_not_made_are_not_tested(user_project: UserProject) -> None:
     DATA.load_into(user_project)
-    user_project.run()
+    user_project.run(*LEDGER_ONLY)
     assert not {UNIQUE, HORIZON} & outcomes_of(user_project.invoke("test")).keys()
 
 
@@ -145,7 +145,7 @@ def test_the_label_horizon_changes_no_number(user_project: UserProject) -> None:
     late = [label("r9", "0", 9 + HORIZON_DAYS)]
     replace(DATA, predictions=[], labels=late).load_into(user_project, append=True)
     user_project.variables["log_loss_lookback_days"] = 0
-    user_project.run()
+    user_project.run(*LEDGER_ONLY)
     check_marts(user_project, replace(DATA, labels=LABELS + late))
     assert outcomes_of(user_project.invoke("test"))[HORIZON] == "pass"
 
@@ -160,7 +160,7 @@ def test_a_label_beyond_the_horizon_is_found_and_healed(
     data = replace(DATA, labels=LABELS + late)
     # the last date alone is rebuilt, so that nothing but the horizon reaches back
     user_project.variables["log_loss_lookback_days"] = 0
-    user_project.run()
+    user_project.run(*LEDGER_ONLY)
     with pytest.raises(AssertionError):
         check_marts(user_project, data)
     result = user_project.invoke("test", "--select", HORIZON)
@@ -188,7 +188,7 @@ def test_labels_may_be_counted_twice_beyond_the_horizon(
     for number, (predictions, labels) in enumerate(steps):
         data = DataSet(predictions, labels, {}, True)
         data.load_into(user_project, append=number > 0)
-        user_project.run()
+        user_project.run(*LEDGER_ONLY)
     outcomes = outcomes_of(user_project.invoke("test"))
     assert outcomes[HORIZON] == "warn"
     assert outcomes["assert_labels_are_within_predictions"] == "fail"
@@ -269,7 +269,7 @@ def test_requests_may_share_a_hash(
             variables=data.variables,
         )
         data.load_into(project)
-        project.run(*NO_DECISIONS)
+        project.run(*LEDGER_ONLY)
         compiled = project.target_path / "compiled/log_loss/models/intermediate/ledger"
         assert "% 50" in (compiled / "int_log_loss__rollup.sql").read_text()
         check_marts(project, data)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from harness import NO_DECISIONS, UserProject
+from harness import LEDGER_ONLY, UserProject
 from oracle import (
     GRAINS,
     RELATIVE_TOLERANCE,
@@ -175,13 +175,13 @@ def test_any_split_of_the_loads_equals_a_full_refresh(
                 predictions=seen.predictions + batch.predictions,
                 labels=seen.labels + batch.labels,
             )
-            project.run(*NO_DECISIONS)
+            project.run(*LEDGER_ONLY)
             check_marts(project, seen)
         incremental = rollup(project)
-        project.run(*NO_DECISIONS)
+        project.run(*LEDGER_ONLY)
         check_same_rollup(rollup(project), incremental)
         check_marts(project, seen)
-        project.full_refresh(*NO_DECISIONS)
+        project.full_refresh(*LEDGER_ONLY)
         check_same_rollup(incremental, rollup(project))
 
 
@@ -235,13 +235,13 @@ def test_a_row_beyond_the_lookback_needs_and_gets_a_restatement(
     """Otherwise no test would notice that nothing is ever left out."""
     on_time = DataSet([one_prediction(f"r{n}", n) for n in range(20)], [], {}, True)
     on_time.load_into(user_project)
-    user_project.run(*NO_DECISIONS)
+    user_project.run(*LEDGER_ONLY)
     late = DataSet([], [one_label("r1", "1", 2)], {}, True)
     late.load_into(user_project, append=True)
-    user_project.run(*NO_DECISIONS)
+    user_project.run(*LEDGER_ONLY)
     assert labeled_count(user_project) == 0
     user_project.variables = {"log_loss_reprocess_from": "2024-03-02"}
-    user_project.run(*NO_DECISIONS)
+    user_project.run(*LEDGER_ONLY)
     assert labeled_count(user_project) == 1
     check_marts(user_project, replace(on_time, labels=late.labels))
 
@@ -259,10 +259,10 @@ def test_a_restatement_empties_the_partitions_of_deleted_rows(
     deleted = DataSet([one_prediction("t", 4)], [one_label("r", "0", 6)], {}, True)
     kept.load_into(user_project)
     deleted.load_into(user_project, append=True)
-    user_project.run(*NO_DECISIONS)
+    user_project.run(*LEDGER_ONLY)
     kept.load_into(user_project)
     user_project.variables = {"log_loss_reprocess_from": "2024-03-02"}
-    user_project.run(*NO_DECISIONS)
+    user_project.run(*LEDGER_ONLY)
     check_marts(user_project, kept)
 
 
@@ -277,7 +277,7 @@ def run_in_steps(project: UserProject, *steps: tuple[list[Row], list[Row]]) -> D
             predictions=seen.predictions + predictions,
             labels=seen.labels + labels,
         )
-        project.run(*NO_DECISIONS)
+        project.run(*LEDGER_ONLY)
         check_marts(project, seen)
     return seen
 
@@ -304,7 +304,7 @@ def test_a_copy_loaded_earlier_that_comes_later_takes_over(
     assert recorded_on(user_project, 9) == {"prediction": 1, "new": 1}
     earlier = [one_prediction("copied", 8, 0.2)]
     replace(seen, predictions=earlier, labels=[]).load_into(user_project, append=True)
-    user_project.run(*NO_DECISIONS)
+    user_project.run(*LEDGER_ONLY)
     assert recorded_on(user_project, 8) == {"prediction": 1}
     assert recorded_on(user_project, 9) == {"rejection": 1, "new": 1}
     check_marts(user_project, replace(seen, predictions=seen.predictions + earlier))
@@ -354,13 +354,13 @@ def test_a_loaded_at_that_comes_or_goes_stops_the_next_run(
     before = DataSet([one_prediction("r", 0)], [one_label("r", "1", 3)], {}, had_it)
     after = replace(before, has_loaded_at=not had_it)
     before.with_the_columns_of_its_tables().load_into(user_project)
-    user_project.run(*NO_DECISIONS)
+    user_project.run(*LEDGER_ONLY)
     stored = rollup(user_project)
     after.with_the_columns_of_its_tables().load_into(user_project)
     with pytest.raises(AssertionError, match="--full-refresh"):
-        user_project.run(*NO_DECISIONS)
+        user_project.run(*LEDGER_ONLY)
     assert rollup(user_project) == stored
-    user_project.full_refresh(*NO_DECISIONS)
+    user_project.full_refresh(*LEDGER_ONLY)
     check_marts(user_project, after.with_the_columns_of_its_tables())
 
 

@@ -49,6 +49,7 @@ PARTS = 4
 UNREAD = [
     "log_loss_scored_predictions",
     "tag:log_loss_decisions",
+    "tag:log_loss_diagnosis",
     "stg_log_loss__thresholds",
     "stg_log_loss__suppressions",
     "stg_log_loss__deployments",

@@ -16,7 +16,7 @@ import pytest
 
 from engines.conftest import BANK, Projects, WarehouseProject, check_shipped_target
 from engines.reference import MARTS, built, built_on_duckdb
-from harness import NO_DECISIONS, PROJECT, REPOSITORY
+from harness import LEDGER_ONLY, PROJECT, REPOSITORY
 from oracle import fail_on
 from strategies import (
     DECLARED,
@@ -164,9 +164,9 @@ def test_hostile_loads(engine: Projects, reference: Projects) -> None:
         for project in projects:
             load.load_into(project, append=number > 0)
             if number == 0:
-                project.full_refresh(*NO_DECISIONS)
+                project.full_refresh(*LEDGER_ONLY)
             else:
-                project.run_incrementally(*NO_DECISIONS)
+                project.run_incrementally(*LEDGER_ONLY)
         check_against(seen, *projects)
     for project in projects:
         data.load_into(project)
@@ -174,7 +174,7 @@ def test_hostile_loads(engine: Projects, reference: Projects) -> None:
             **data.variables,
             "log_loss_reprocess_from": LAST_DAY.date().isoformat(),
         }
-        project.run_incrementally(*NO_DECISIONS)
+        project.run_incrementally(*LEDGER_ONLY)
     check_against(data, *projects)
 
 

@@ -11,7 +11,7 @@ import pytest
 from engines.conftest import Projects
 from engines.test_conformance import LAST_DAY, hostile_data
 from engines.warehouses import SCHEMA
-from harness import NO_DECISIONS, PROJECT, messages
+from harness import LEDGER_ONLY, PROJECT, messages
 from strategies import UNDECLARED, prediction_row
 from test_properties_incremental import ROLLUP, check_marts, check_same_rollup, rollup
 
@@ -62,7 +62,7 @@ def test_a_lost_connection_changes_nothing(run: str, engine: Projects) -> None:
     data = hostile_data()
     project = engine.project(PROJECT, data.variables)
     data.load_into(project)
-    project.full_refresh(*NO_DECISIONS)
+    project.full_refresh(*LEDGER_ONLY)
     before = rollup(project)
     new = prediction_row(UNDECLARED, "new", "v1", LAST_DAY, LAST_DAY, 0.3)
     grown = replace(data, predictions=[*data.predictions, new])

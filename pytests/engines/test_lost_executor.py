@@ -11,7 +11,7 @@ import pytest
 
 from engines.conftest import Projects
 from engines.test_conformance import hostile_data
-from harness import NO_DECISIONS, PROJECT
+from harness import LEDGER_ONLY, PROJECT
 from test_properties_incremental import check_marts, check_same_rollup, rollup
 
 
@@ -58,11 +58,11 @@ def test_a_lost_executor_changes_nothing(engine: Projects) -> None:
     data = hostile_data()
     project = engine.project(PROJECT, data.variables)
     data.load_into(project)
-    project.full_refresh(*NO_DECISIONS)
+    project.full_refresh(*LEDGER_ONLY)
     undisturbed = rollup(project)
     killer = Killer()
     killer.start()
-    project.full_refresh(*NO_DECISIONS)
+    project.full_refresh(*LEDGER_ONLY)
     killer.is_over.set()
     killer.join()
     assert len(killer.killed) == 3, "the build was over before the executors were"

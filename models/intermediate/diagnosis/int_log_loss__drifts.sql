@@ -1,0 +1,372 @@
+{%- set version = ['model_name', 'model_version'] -%}
+{%- set reference = [
+    'model_name', 'reference_version', 'reference_start_date', 'reference_end_date'
+] -%}
+{%- set look = [
+    'model_name', 'model_version', 'metric_date', 'window_days', 'feature'
+] -%}
+{%- set missing = 2000000000 -%}
+{%- set lowest = -2147483648 -%}
+{%- set kept_values = 20 -%}
+with
+
+entries as (
+
+    {{ log_loss.rollup_rows(['score_bin', 'feature']) }}
+
+),
+
+-- each prediction in one bin of its score and of each feature, or at one value of it
+counts as (
+
+    select
+        metric_date,
+        {{ version | join(',\n        ') }},
+        case when grain = 'score_bin' then '(score)' else cohort_name end as feature,
+        case when bin is null then 0 else 1 end as is_numeric,
+        coalesce(bin, 0) as bin,
+        case when bin is null then cohort_value else '' end as value,
+        sum(entry_count) as row_count
+    from entries
+    where entry_type = 'prediction'
+    group by
+        metric_date,
+        {{ version | join(',\n        ') }},
+        case when grain = 'score_bin' then '(score)' else cohort_name end,
+        case when bin is null then 0 else 1 end,
+        coalesce(bin, 0),
+        case when bin is null then cohort_value else '' end
+
+),
+
+windows as (
+
+    select * from {{ ref('int_log_loss__drift_windows') }}
+
+),
+
+references_used as (
+
+    select distinct
+        {{ reference | join(',\n        ') }}
+    from windows
+
+),
+
+reference_values as (
+
+    select
+        references_used.model_name,
+        references_used.reference_version,
+        references_used.reference_start_date,
+        references_used.reference_end_date,
+        counts.feature,
+        counts.is_numeric,
+        counts.bin,
+        counts.value,
+        sum(counts.row_count) as row_count
+    from references_used
+    inner join counts
+        on
+            references_used.model_name = counts.model_name
+            and references_used.reference_version = counts.model_version
+            and references_used.reference_start_date <= counts.metric_date
+            and references_used.reference_end_date >= counts.metric_date
+    group by
+        references_used.model_name,
+        references_used.reference_version,
+        references_used.reference_start_date,
+        references_used.reference_end_date,
+        counts.feature,
+        counts.is_numeric,
+        counts.bin,
+        counts.value
+
+),
+
+kinds_of_values as (
+
+    select
+        *,
+        case
+            when is_numeric = 0 then 'value'
+            when bin = {{ missing }} then 'missing'
+            else 'number'
+        end as bin_kind
+    from reference_values
+
+),
+
+ranked_values as (
+
+    select
+        *,
+        sum(row_count) over (
+            partition by {{ reference | join(', ') }}, feature, bin_kind
+            order by bin
+            rows between unbounded preceding and current row
+        ) - {{ log_loss.double('0.5') }} * row_count as rows_up_to_middle,
+        sum(row_count) over (
+            partition by {{ reference | join(', ') }}, feature, bin_kind
+        ) as rows_of_kind,
+        row_number() over (
+            partition by {{ reference | join(', ') }}, feature, bin_kind
+            order by row_count desc, value
+        ) as value_rank
+    from kinds_of_values
+
+),
+
+-- ten groups of about a tenth of the reference each, missing numbers beside them; the most
+-- frequent values, and the others together
+grouped_values as (
+
+    select
+        *,
+        case bin_kind
+            when 'number' then cast(
+                floor(10 * rows_up_to_middle / rows_of_kind) as {{ dbt.type_int() }}
+            ) + 1
+            when 'missing' then 0
+            when 'value' then case
+                when value_rank <= {{ kept_values }} then value_rank else 0
+            end
+        end as group_number
+    from ranked_values
+
+),
+
+reference_groups as (
+
+    select
+        {{ reference | join(',\n        ') }},
+        feature,
+        bin_kind,
+        group_number,
+        max(bin) as last_bin,
+        max(case when group_number > 0 then value end) as value,
+        sum(row_count) as row_count
+    from grouped_values
+    group by
+        {{ reference | join(',\n        ') }},
+        feature,
+        bin_kind,
+        group_number
+
+),
+
+-- a bin between two groups belongs to the upper one, and those beyond to the last
+bounded_groups as (
+
+    select
+        *,
+        coalesce(
+            lag(last_bin) over (
+                partition by {{ reference | join(', ') }}, feature, bin_kind
+                order by group_number
+            ),
+            {{ lowest }}
+        ) as previous_last_bin,
+        case
+            when lead(group_number) over (
+                partition by {{ reference | join(', ') }}, feature, bin_kind
+                order by group_number
+            ) is null then {{ missing - 1 }}
+            else last_bin
+        end as reaching_bin
+    from reference_groups
+
+),
+
+judged_values as (
+
+    select
+        {% for column in look[:-1] -%}
+        windows.{{ column }},
+        {% endfor -%}
+        windows.reference_version,
+        windows.reference_start_date,
+        windows.reference_end_date,
+        counts.feature,
+        counts.is_numeric,
+        counts.bin,
+        counts.value,
+        sum(counts.row_count) as row_count
+    from windows
+    inner join counts
+        on
+            windows.model_name = counts.model_name
+            and windows.model_version = counts.model_version
+            and windows.start_date <= counts.metric_date
+            and windows.metric_date >= counts.metric_date
+    group by
+        {% for column in look[:-1] -%}
+        windows.{{ column }},
+        {% endfor -%}
+        windows.reference_version,
+        windows.reference_start_date,
+        windows.reference_end_date,
+        counts.feature,
+        counts.is_numeric,
+        counts.bin,
+        counts.value
+
+),
+
+judged_groups as (
+
+    select
+        {% for column in look -%}
+        judged_values.{{ column }},
+        {% endfor -%}
+        case
+            when judged_values.is_numeric = 1 and judged_values.bin = {{ missing }}
+            then 'missing'
+            when judged_values.is_numeric = 1 then 'number'
+            else 'value'
+        end as bin_kind,
+        coalesce(bounded_groups.group_number, 0) as group_number,
+        sum(judged_values.row_count) as row_count
+    from judged_values
+    left join bounded_groups
+        on
+            {{ log_loss.same_columns(
+                reference + ['feature'], 'judged_values', 'bounded_groups'
+            ) }}
+            and (
+                (
+                    judged_values.is_numeric = 1
+                    and judged_values.bin < {{ missing }}
+                    and bounded_groups.bin_kind = 'number'
+                    and judged_values.bin > bounded_groups.previous_last_bin
+                    and judged_values.bin <= bounded_groups.reaching_bin
+                )
+                or (
+                    judged_values.is_numeric = 0
+                    and bounded_groups.bin_kind = 'value'
+                    and judged_values.value = bounded_groups.value
+                )
+            )
+    group by
+        {% for column in look -%}
+        judged_values.{{ column }},
+        {% endfor -%}
+        case
+            when judged_values.is_numeric = 1 and judged_values.bin = {{ missing }}
+            then 'missing'
+            when judged_values.is_numeric = 1 then 'number'
+            else 'value'
+        end,
+        coalesce(bounded_groups.group_number, 0)
+
+),
+
+-- every group of the reference, and what is only there now
+pairs as (
+
+    select
+        {% for column in look[:-1] -%}
+        windows.{{ column }},
+        {% endfor -%}
+        reference_groups.feature,
+        reference_groups.bin_kind,
+        reference_groups.group_number,
+        reference_groups.row_count as reference_count,
+        0 as row_count
+    from windows
+    inner join reference_groups
+        on {{ log_loss.same_columns(reference, 'windows', 'reference_groups') }}
+
+    union all
+
+    select
+        {{ look | join(',\n        ') }},
+        bin_kind,
+        group_number,
+        0 as reference_count,
+        row_count
+    from judged_groups
+
+),
+
+cells as (
+
+    select
+        {{ look | join(',\n        ') }},
+        bin_kind,
+        group_number,
+        sum(reference_count) as reference_count,
+        sum(row_count) as row_count
+    from pairs
+    group by
+        {{ look | join(',\n        ') }},
+        bin_kind,
+        group_number
+
+),
+
+totals as (
+
+    select
+        *,
+        sum(reference_count) over (partition by {{ look | join(', ') }})
+            as reference_total,
+        sum(row_count) over (partition by {{ look | join(', ') }}) as total,
+        count(*) over (partition by {{ look | join(', ') }}) as cell_count
+    from cells
+
+),
+
+-- half a row more in each cell, so that an empty one is rare and not impossible
+shares as (
+
+    select
+        *,
+        (reference_count + {{ log_loss.double('0.5') }})
+        / (reference_total + {{ log_loss.double('0.5') }} * cell_count)
+            as reference_share,
+        (row_count + {{ log_loss.double('0.5') }})
+        / (total + {{ log_loss.double('0.5') }} * cell_count) as share
+    from totals
+    where reference_total > 0 and total > 0
+
+),
+
+terms as (
+
+    select
+        *,
+        (share - reference_share) * ln(share / reference_share) as psi_term,
+        {{ log_loss.double('0.5') }} * (
+            share * ln(2 * share / (share + reference_share))
+            + reference_share * ln(2 * reference_share / (share + reference_share))
+        ) as divergence_term
+    from shares
+
+)
+
+select
+    {{ look | join(',\n    ') }},
+    max(case when bin_kind = 'value' then 'categorical' else 'numeric' end)
+        as feature_type,
+    cast(max(reference_total) as {{ dbt.type_bigint() }}) as reference_count,
+    cast(max(total) as {{ dbt.type_bigint() }}) as prediction_count,
+    cast(max(cell_count) as {{ dbt.type_bigint() }}) as cell_count,
+    sum(psi_term) as psi,
+    {{ log_loss.double(1) }} * (max(cell_count) - 1)
+    * ({{ log_loss.safe_divide('1', 'max(reference_total)') }}
+        + {{ log_loss.safe_divide('1', 'max(total)') }}) as psi_if_unchanged,
+    case
+        when sum(divergence_term) > 0
+        then sqrt(sum(divergence_term) / ln({{ log_loss.double(2) }}))
+        else {{ log_loss.double(0) }}
+    end as jensen_shannon_distance,
+    {{ log_loss.safe_divide(
+        "sum(case when bin_kind = 'missing' then reference_count else 0 end)",
+        'max(reference_total)'
+    ) }} as reference_missing_share,
+    {{ log_loss.safe_divide(
+        "sum(case when bin_kind = 'missing' then row_count else 0 end)", 'max(total)'
+    ) }} as missing_share
+from terms
+group by {{ look | join(',\n    ') }}
