@@ -166,10 +166,10 @@ class Estimates:
         return found
 
     def is_weekly(self, on: date) -> bool:
-        """Whether most labels of the days before came on one weekday."""
+        """Whether most labels of two weeks or more came on one weekday."""
         known = self.first_labels
         recent = known[(known <= on) & (known > on - days(TRIANGLE_DAYS))]
-        if recent.empty:
+        if recent.empty or (on - recent.min()).days < 14:
             return False
         return recent.map(lambda d: d.isoweekday()).value_counts().max() * 2 > len(recent)
 

@@ -23,7 +23,8 @@
     age: the root of their mean squared relative error, and on how many days it rests.
 
     Emits the CTEs error_days, error_history and `name`, which is `estimates` with
-    `past_error` and `past_date_count`. Versions of a model are taken together.
+    `past_error` and `past_date_count`. Versions of a model are taken together, days of
+    different weekdays only where `weekday` is 0.
 
     estimates: a CTE with the keys, `known_on` and `relative_error`, which is null where
     the loss is not realised.
@@ -34,7 +35,7 @@
 
 {% macro default__with_past_errors(estimates, name) -%}
 {%- set horizon_days = log_loss.estimation().horizon_days -%}
-{%- set keys = ['model_name', 'window_days', 'age_days', 'estimator'] -%}
+{%- set keys = ['model_name', 'window_days', 'age_days', 'weekday', 'estimator'] -%}
 {%- set history -%}
 partition by {{ keys | join(', ') }}
             order by metric_date

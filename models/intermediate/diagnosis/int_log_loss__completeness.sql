@@ -57,7 +57,8 @@ recorded_weekdays as (
         dates.model_name,
         dates.known_on,
         {{ log_loss.iso_weekday('recorded_days.recorded_date') }} as weekday,
-        sum(recorded_days.label_count) as label_count
+        sum(recorded_days.label_count) as label_count,
+        min(recorded_days.recorded_date) as first_date
     from dates
     inner join recorded_days
         on
@@ -81,6 +82,9 @@ rhythms as (
             when
                 2 * max(recorded_weekdays.label_count)
                 > sum(recorded_weekdays.label_count)
+                and {{ log_loss.days_between(
+                    'min(recorded_weekdays.first_date)', 'dates.known_on'
+                ) }} >= 14
             then 1
             else 0
         end as is_weekly

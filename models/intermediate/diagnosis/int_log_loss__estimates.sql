@@ -44,6 +44,17 @@ windows as (
     {% endfor %}
 ),
 
+rhythms as (
+
+    select
+        model_name,
+        known_on,
+        max(is_weekly) as is_weekly
+    from completeness
+    group by model_name, known_on
+
+),
+
 -- every day of a window, at its age on the day of the estimate; what came after a day's
 -- horizon is left out of its estimate as of its realised loss
 members as (
@@ -520,6 +531,11 @@ select
     estimates.{{ key }},
     {% endfor -%}
     estimates.estimator,
+    case
+        when rhythms.is_weekly = 1
+        then {{ log_loss.iso_weekday('estimates.metric_date') }}
+        else 0
+    end as weekday,
     case when estimates.reason is null then estimates.estimate end as estimate,
     case when estimates.reason is null then estimates.standard_error end
         as standard_error,
@@ -535,6 +551,10 @@ select
 from estimates
 inner join so_far
     on {{ log_loss.same_columns(keys, 'estimates', 'so_far') }}
+left join rhythms
+    on
+        estimates.model_name = rhythms.model_name
+        and estimates.known_on = rhythms.known_on
 left join realised
     on
         estimates.metric_date = realised.metric_date

@@ -58,9 +58,12 @@ chosen as (
         choices.{{ key }},
         {% endfor -%}
         'chosen' as estimator,
+        so_far.weekday,
         choices.chosen_estimator,
         judged_estimates.estimate,
         judged_estimates.standard_error,
+        judged_estimates.past_error as error_of_estimator,
+        judged_estimates.past_date_count as date_count_of_estimator,
         case when choices.chosen_estimator is null then 'no_estimate' end as reason,
         so_far.prediction_count,
         so_far.labeled_count,
@@ -90,6 +93,8 @@ all_estimates as (
         estimator as chosen_estimator,
         estimate,
         standard_error,
+        past_error as error_of_estimator,
+        past_date_count as date_count_of_estimator,
         reason,
         prediction_count,
         labeled_count,
@@ -107,6 +112,8 @@ all_estimates as (
         chosen_estimator,
         estimate,
         standard_error,
+        error_of_estimator,
+        date_count_of_estimator,
         reason,
         prediction_count,
         labeled_count,
@@ -124,14 +131,15 @@ errors as (
         *,
         case
             when estimator = 'so_far' then null
-            when estimate * past_error > standard_error then estimate * past_error
+            when estimate * error_of_estimator > standard_error
+            then estimate * error_of_estimator
             else standard_error
         end as wider_error,
         -- windows that overlap tell little more than one
         case
-            when past_date_count >= 3 * window_days
+            when date_count_of_estimator >= 3 * window_days
             then {{ log_loss.student_t_quantile(
-                z, log_loss.safe_divide('past_date_count', 'window_days')
+                z, log_loss.safe_divide('date_count_of_estimator', 'window_days')
             ) | indent(12) }}
             else {{ z }}
         end as quantile,
