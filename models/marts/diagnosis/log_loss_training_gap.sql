@@ -1,0 +1,102 @@
+{%- set metrics = [
+    'training_log_loss', 'validation_log_loss', 'training_labels_until'
+] -%}
+with
+
+training as (
+
+    select
+        model_name,
+        model_version,
+        {% for metric in metrics -%}
+        max(case when metric_key = '{{ metric }}' then value end) as {{ metric }},
+        {% endfor -%}
+        cast(max(logged_at) as date) as trained_on
+    from {{ ref('int_log_loss__training_metrics') }}
+    where metric_key in ('{{ metrics | join("', '") }}')
+    group by model_name, model_version
+
+),
+
+deployments as (
+
+    select
+        model_name,
+        model_version,
+        cast(min(deployed_at) as date) as deployed_on
+    from {{ ref('stg_log_loss__deployments') }}
+    where deployed_at is not null
+    group by model_name, model_version
+
+),
+
+-- mature days alone: young labels are not a sample of all of them
+production as (
+
+    select
+        model_name,
+        model_version,
+        min(case when prediction_count > 0 then metric_date end) as first_prediction_date,
+        sum(case when is_mature then 1 else 0 end) as mature_day_count,
+        sum(case when is_mature then labeled_count else 0 end) as labeled_count,
+        sum(case when is_mature then loss_sum else 0 end) as loss_sum,
+        sum(case when is_mature then loss_squared_sum else 0 end) as loss_squared_sum
+    from {{ ref('int_log_loss__daily_sums') }}
+    where cohort_name = 'all'
+    group by model_name, model_version
+
+),
+
+means as (
+
+    select
+        production.*,
+        {{ log_loss.safe_divide('production.loss_sum', 'production.labeled_count') }}
+            as mean_log_loss,
+        {{ log_loss.sample_stddev(
+            'production.loss_sum', 'production.loss_squared_sum',
+            'production.labeled_count'
+        ) | indent(8) }} as log_loss_stddev,
+        training.training_log_loss,
+        training.validation_log_loss,
+        training.training_labels_until,
+        training.trained_on,
+        coalesce(deployments.deployed_on, production.first_prediction_date)
+            as deployed_on
+    from production
+    left join training
+        on
+            production.model_name = training.model_name
+            and production.model_version = training.model_version
+    left join deployments
+        on
+            production.model_name = deployments.model_name
+            and production.model_version = deployments.model_version
+
+)
+
+select
+    model_name,
+    model_version,
+    trained_on,
+    deployed_on,
+    first_prediction_date,
+    training_log_loss,
+    validation_log_loss,
+    cast(mature_day_count as {{ dbt.type_bigint() }}) as mature_day_count,
+    cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
+    mean_log_loss,
+    {{ log_loss.confidence_interval(
+        'lower', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
+    ) | indent(4) }} as log_loss_ci_lower,
+    {{ log_loss.confidence_interval(
+        'upper', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
+    ) | indent(4) }} as log_loss_ci_upper,
+    validation_log_loss - training_log_loss as generalization_gap,
+    mean_log_loss - validation_log_loss as production_gap,
+    {{ log_loss.safe_divide('mean_log_loss', 'validation_log_loss') }} - 1
+        as relative_production_gap,
+    {{ log_loss.days_between(log_loss.undated(), 'deployed_on') }}
+    - training_labels_until / {{ log_loss.double(86400) }} as retrain_lag_days
+from means
+where first_prediction_date is not null
