@@ -104,10 +104,10 @@ reports as (
         rhythms.known_on,
         rhythms.is_weekly,
         triangle.label,
-        case when rhythms.is_weekly = 1 then triangle.weekday else 0 end as weekday,
         triangle.age_days,
         triangle.labeled_count,
-        triangle.next_labeled_count
+        triangle.next_labeled_count,
+        case when rhythms.is_weekly = 1 then triangle.weekday else 0 end as weekday
     from rhythms
     inner join triangle
         on

@@ -111,14 +111,14 @@ ranked_values as (
         ) as rows_of_kind,
         row_number() over (
             partition by {{ reference | join(', ') }}, feature, bin_kind
-            order by row_count desc, value
+            order by row_count desc, value asc
         ) as value_rank
     from kinds_of_values
 
 ),
 
--- ten groups of about a tenth of the reference each, missing numbers beside them; the most
--- frequent values, and the others together
+-- ten groups of about a tenth of the reference each, missing numbers beside them; the
+-- most frequent values, and the others together
 grouped_values as (
 
     select

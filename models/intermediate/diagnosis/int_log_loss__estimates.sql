@@ -207,7 +207,8 @@ class_sums as (
         sum(loss_squared_sum) as loss_squared_sum,
         sum({{ log_loss.safe_divide('labeled_count', 'completeness') }})
             as expected_count,
-        sum({{ log_loss.safe_divide('loss_sum', 'completeness') }}) as expected_loss_sum,
+        sum({{ log_loss.safe_divide('loss_sum', 'completeness') }})
+            as expected_loss_sum,
         max(development_variance) as development_variance,
         min(completeness) as least_completeness,
         min(least_labeled_count) as least_labeled_count,
@@ -291,8 +292,8 @@ completeness_weighted as (
 
 ),
 
--- (c) post-stratified: a stratum of which little has come counts for all of it; the small
--- ones are taken together, and by the mean of all where that is small as well
+-- (c) post-stratified: a stratum of which little has come counts for all of it; the
+-- small ones are taken together, and by the mean of all where that is small as well
 strata as (
 
     select
@@ -429,7 +430,8 @@ estimates as (
     select
         {{ keys | join(',\n        ') }},
         'label_free_recalibrated' as estimator,
-        {{ log_loss.safe_divide('recalibrated_loss_sum', 'covered_count') }} as estimate,
+        {{ log_loss.safe_divide('recalibrated_loss_sum', 'covered_count') }}
+            as estimate,
         {{ log_loss.safe_divide('sqrt(entropy_variance_sum)', 'prediction_count') }}
             as standard_error,
         case

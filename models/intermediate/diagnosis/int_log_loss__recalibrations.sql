@@ -59,9 +59,9 @@ counts as (
 
 )
 
--- no fit where one outcome is missing, where the scores tell the outcomes apart, in which
--- case the steeper the better, where they are all alike, or where the last step was not yet
--- a small one
+-- no fit where one outcome is missing, where the scores tell the outcomes apart, in
+-- which case the steeper the better, where they are all alike, or where the last step
+-- was not yet a small one
 select
     {% for key in keys -%}
     counts.{{ key }},

@@ -122,7 +122,8 @@ postings as (
         {% for feature in features -%}
         {% set column = 'feature_' ~ loop.index -%}
         {% if feature.is_numeric -%}
-        {{ log_loss.feature_bin(column, feature.bin_width) | indent(8) }} as {{ column }},
+        {{ log_loss.feature_bin(column, feature.bin_width) | indent(8) }}
+            as {{ column }},
         {% else -%}
         {{ column }},
         {% endif -%}

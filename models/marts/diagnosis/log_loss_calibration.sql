@@ -52,7 +52,9 @@ select
             (decomposed.event_count - decomposed.score_sum)
             / sqrt(decomposed.score_variance_sum)
     end as shift_z,
-    {% for binning, name in {'uniform': 'ece', 'equal_mass': 'ece_equal_mass'}.items() -%}
+    {% for binning, name in [
+        ('uniform', 'ece'), ('equal_mass', 'ece_equal_mass')
+    ] -%}
     decomposed.{{ binning }}_gap_sum / decomposed.labeled_count as {{ name }},
     decomposed.{{ binning }}_expected_gap_sum / decomposed.labeled_count
         as {{ name }}_if_calibrated,

@@ -34,9 +34,9 @@ paired as (
         ends.model_version,
         ends.feature,
         ends.metric_date,
-        days.psi,
+        earlier.psi,
         losses.mean_log_loss,
-        avg(days.psi) over (
+        avg(earlier.psi) over (
             partition by
                 ends.model_name, ends.model_version, ends.feature, ends.metric_date
         ) as mean_psi,
@@ -45,19 +45,19 @@ paired as (
                 ends.model_name, ends.model_version, ends.feature, ends.metric_date
         ) as mean_of_losses
     from drifts as ends
-    inner join drifts as days
+    inner join drifts as earlier
         on
-            ends.model_name = days.model_name
-            and ends.model_version = days.model_version
-            and ends.feature = days.feature
-            and ends.metric_date >= days.metric_date
-            and {{ log_loss.add_days('ends.metric_date', -28) }} < days.metric_date
+            ends.model_name = earlier.model_name
+            and ends.model_version = earlier.model_version
+            and ends.feature = earlier.feature
+            and ends.metric_date >= earlier.metric_date
+            and {{ log_loss.add_days('ends.metric_date', -28) }} < earlier.metric_date
     inner join losses
         on
-            days.metric_date = losses.metric_date
-            and days.model_name = losses.model_name
-            and days.model_version = losses.model_version
-    where ends.window_days = 1 and days.window_days = 1
+            earlier.metric_date = losses.metric_date
+            and earlier.model_name = losses.model_name
+            and earlier.model_version = losses.model_version
+    where ends.window_days = 1 and earlier.window_days = 1
 
 ),
 
@@ -121,10 +121,10 @@ select
                 judged.model_name,
                 judged.model_version
             order by
-                case when judged.loss_correlation is null then 1 else 0 end,
+                case when judged.loss_correlation is null then 1 else 0 end asc,
                 judged.loss_correlation desc,
                 judged.psi desc,
-                judged.feature
+                judged.feature asc
         ) as {{ dbt.type_bigint() }}
     ) as drift_rank
 from judged

@@ -1,6 +1,3 @@
-{%- set metrics = [
-    'training_log_loss', 'validation_log_loss', 'training_labels_until'
-] -%}
 with
 
 training as (
@@ -8,12 +5,17 @@ training as (
     select
         model_name,
         model_version,
-        {% for metric in metrics -%}
+        {% for metric in [
+            'training_log_loss', 'validation_log_loss', 'training_labels_until'
+        ] -%}
         max(case when metric_key = '{{ metric }}' then value end) as {{ metric }},
         {% endfor -%}
         cast(max(logged_at) as date) as trained_on
     from {{ ref('int_log_loss__training_metrics') }}
-    where metric_key in ('{{ metrics | join("', '") }}')
+    where
+        metric_key in (
+            'training_log_loss', 'validation_log_loss', 'training_labels_until'
+        )
     group by model_name, model_version
 
 ),
@@ -36,7 +38,8 @@ production as (
     select
         model_name,
         model_version,
-        min(case when prediction_count > 0 then metric_date end) as first_prediction_date,
+        min(case when prediction_count > 0 then metric_date end)
+            as first_prediction_date,
         sum(case when is_mature then 1 else 0 end) as mature_day_count,
         sum(case when is_mature then labeled_count else 0 end) as labeled_count,
         sum(case when is_mature then loss_sum else 0 end) as loss_sum,

@@ -15,11 +15,12 @@ ranked as (
         cast(predicted_at as date) as metric_date,
         row_number() over (
             partition by cast(predicted_at as date), model_name, model_version
-            order by loss desc, request_id
+            order by loss desc, request_id asc
         ) as loss_rank
     from scored
 
 )
 
-select * from ranked
+select *  -- noqa: AM04
+from ranked
 where loss_rank <= 20
