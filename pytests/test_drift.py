@@ -1,0 +1,296 @@
+"""Drift of scores and features, hours, and what training said, beside pandas and SciPy."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.distance import jensenshannon
+
+from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject
+from oracle_diagnosis import SCORE_EDGES, days
+
+FIRST = date(2024, 1, 1)
+DAYS = 80
+SHIFT = 60
+FEATURES = [
+    {"column": "amount", "type": "numeric"},
+    {"column": "year", "type": "numeric", "bin_width": 1},
+    {"column": "country", "type": "categorical"},
+]
+VARIABLES = {"log_loss_features": FEATURES, "log_loss_baseline_days": 28}
+COUNTRIES = [f"c{number:02d}" for number in range(30)]
+
+
+def rows() -> pd.DataFrame:
+    """Amounts double, a country takes over, and the loss rises, from the 60th day on."""
+    random = np.random.default_rng(8)
+    size = 60 * DAYS
+    day = np.arange(size) % DAYS
+    is_late = day >= SHIFT
+    score = random.beta(2, 4, size)
+    amount = random.lognormal(3, 1, size) * np.where(is_late, 2, 1)
+    amount[random.random(size) < 0.02] = np.nan
+    amount[:3] = [-5.0, 0.0, 1e-200]
+    weights = np.geomspace(1, 0.01, len(COUNTRIES))
+    country = random.choice(COUNTRIES, size, p=weights / weights.sum())
+    country = np.where(is_late & (random.random(size) < 0.5), "c29", country)
+    truth = np.where(is_late, 1 - score, score)
+    return pd.DataFrame(
+        {
+            "day": day,
+            "hour": random.integers(0, 24, size),
+            "score": score,
+            "label": (random.random(size) < truth).astype(int),
+            "amount": amount,
+            "year": 2000 + random.integers(0, 30, size),
+            "country": country,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return rows()
+
+
+@pytest.fixture(scope="module")
+def project(
+    frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> UserProject:
+    directory = tmp_path_factory.mktemp("drift")
+    project = UserProject(
+        directory / "warehouse.duckdb", directory / "target", dict(VARIABLES)
+    )
+    predictions, labels = [], []
+    for number, row in enumerate(frame.itertuples()):
+        moment = datetime.combine(FIRST + days(row.day), time(row.hour))
+        version = "v1" if row.day < 70 else "v2"
+        predictions.append(
+            {
+                "request_id": f"r{number}",
+                "model_name": "m",
+                "model_version": version,
+                "predicted_at": moment,
+                "probability": row.score,
+                "amount": None if np.isnan(row.amount) else row.amount,
+                "year": row.year,
+                "country": row.country,
+            }
+        )
+        if number % 3:
+            labels.append(
+                {
+                    "request_id": f"r{number}",
+                    "model_name": "m",
+                    "label": str(row.label),
+                    "labeled_at": moment + timedelta(minutes=5),
+                }
+            )
+    project.load_rows(
+        "predictions",
+        predictions,
+        {**PREDICTION_COLUMNS, "amount": "double", "year": "integer", "country": "varchar"},
+    )
+    project.load_rows("labels", labels, LABEL_COLUMNS)
+    project.run("--select", "+tag:log_loss_diagnosis", "+log_loss_daily")
+    return project
+
+
+def feature_bin(value: float, width: float | None) -> int:
+    if np.isnan(value):
+        return 2_000_000_000
+    if width is not None:
+        return int(np.floor(value / width))
+    if abs(value) < 1e-100:
+        return 0
+    bin_ = int(np.ceil(np.log(abs(value)) / np.log(1.02 / 0.98)))
+    return 20_000 + bin_ if value > 0 else -20_000 - bin_
+
+
+def cells(reference: pd.Series, now: pd.Series, kind: str, width: float | None):
+    """Counts of both sides in the cells that the reference cuts."""
+    if kind == "categorical":
+        counts = reference.value_counts()
+        order = sorted(counts.index, key=lambda value: (-counts[value], value))
+        kept = order[:20]
+
+        def cell(value: str) -> str:
+            return value if value in kept else "(other)"
+
+        return reference.map(cell).value_counts(), now.map(cell).value_counts()
+    if kind == "score":
+        binned = [pd.Series(np.digitize(s, SCORE_EDGES, right=True)) for s in (reference, now)]
+    else:
+        binned = [s.map(lambda value: feature_bin(value, width)) for s in (reference, now)]
+    numbers = binned[0][binned[0] < 2_000_000_000]
+    values, counts = np.unique(numbers, return_counts=True)
+    group = np.floor(10 * (np.cumsum(counts) - counts / 2) / counts.sum()).astype(int)
+    last = pd.Series(values).groupby(group).max()
+
+    def cell(bin_: int) -> object:
+        if bin_ == 2_000_000_000:
+            return "missing"
+        place = int(np.searchsorted(last.to_numpy(), bin_))
+        return last.index[min(place, len(last) - 1)]
+
+    return tuple(s.map(cell).value_counts() for s in binned)
+
+
+def shares(reference: pd.Series, now: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    names = sorted({*reference.index, *now.index}, key=str)
+    sides = []
+    for counts in (reference, now):
+        counts = counts.reindex(names).fillna(0).to_numpy() + 0.5
+        sides.append(counts / counts.sum())
+    return sides[0], sides[1]
+
+
+def windows(row: dict, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    start, end = row["reference_start_date"], row["reference_end_date"]
+    day = (row["metric_date"] - FIRST).days
+    reference = frame[
+        frame["day"].between((start - FIRST).days, (end - FIRST).days)
+    ]
+    now = frame[frame["day"].between(day - row["window_days"] + 1, day)]
+    if row["model_version"] == "v2":
+        now = now[now["day"] >= 70]
+    else:
+        now = now[now["day"] < 70]
+    return reference, now
+
+
+def check(row: dict, frame: pd.DataFrame, column: str, kind: str, width=None) -> None:
+    reference, now = windows(row, frame)
+    pair = cells(reference[column], now[column], kind, width)
+    p, q = shares(*pair)
+    assert row["reference_count"] == len(reference)
+    assert row["prediction_count"] == len(now)
+    assert row["psi"] == pytest.approx(np.sum((q - p) * np.log(q / p)), rel=1e-9)
+    assert row["jensen_shannon_distance"] == pytest.approx(
+        jensenshannon(p, q, base=2), rel=1e-9
+    )
+    assert row["psi_if_unchanged"] == pytest.approx(
+        (len(p) - 1) * (1 / len(reference) + 1 / len(now)), rel=1e-9
+    )
+
+
+def test_score_drift_is_what_it_says(project: UserProject, frame: pd.DataFrame) -> None:
+    found = project.rows("select * from main.log_loss_score_drift")
+    assert len(found) > 80
+    for row in found[::7]:
+        check(row, frame, "score", "score")
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature["column"])
+def test_feature_drift_is_what_it_says(
+    project: UserProject, frame: pd.DataFrame, feature: dict
+) -> None:
+    found = project.rows(
+        "select * from main.log_loss_feature_drift "
+        f"where feature = '{feature['column']}' order by metric_date, window_days"
+    )
+    assert len(found) > 80
+    for row in found[::7] + found[-3:]:
+        assert row["feature_type"] == feature["type"]
+        check(row, frame, feature["column"], feature["type"], feature.get("bin_width"))
+        reference, now = windows(row, frame)
+        for side, name in ((reference, "reference_missing_share"), (now, "missing_share")):
+            missing = side[feature["column"]].isna().mean()
+            assert row[name] == pytest.approx(missing, abs=1e-12)
+
+
+def test_the_reference_is_the_first_days_or_the_version_before(
+    project: UserProject,
+) -> None:
+    found = project.rows(
+        "select * from main.log_loss_score_drift where window_days = 1 order by metric_date"
+    )
+    own = [row for row in found if row["model_version"] == "v1"]
+    # half of 28 days are enough, and then as many as there are, up to 28
+    assert own[0]["metric_date"] == FIRST + days(14)
+    assert own[0]["reference_end_date"] == FIRST + days(13)
+    assert own[-1]["reference_end_date"] == FIRST + days(27)
+    lent = [row for row in found if row["model_version"] == "v2"]
+    assert lent[0]["metric_date"] == FIRST + days(70)
+    assert {row["reference_version"] for row in lent} == {"v1"}
+    assert {row["reference_start_date"] for row in lent} == {FIRST + days(42)}
+    assert {row["reference_end_date"] for row in lent} == {FIRST + days(69)}
+
+
+def test_what_shifted_is_found_and_ranked_by_the_loss(
+    project: UserProject, frame: pd.DataFrame
+) -> None:
+    found = project.rows(
+        "select * from main.log_loss_feature_drift where window_days = 7 "
+        f"and metric_date = date '{FIRST + days(69)}' order by drift_rank"
+    )
+    assert [row["drift_rank"] for row in found] == [1, 2, 3]
+    by = {row["feature"]: row for row in found}
+    assert by["country"]["psi"] > 0.25
+    assert by["amount"]["psi"] > 0.25
+    assert by["year"]["psi"] < 3 * by["year"]["psi_if_unchanged"]
+    assert found[-1]["feature"] == "year"
+    # the correlation of the daily drift with the daily loss, over 28 days
+    daily = project.query(
+        "select drift.metric_date, drift.feature, drift.psi, daily.mean_log_loss "
+        "from main.log_loss_feature_drift as drift "
+        "inner join main.log_loss_daily as daily using (metric_date, model_version) "
+        "where drift.window_days = 1 and model_version = 'v1'"
+    )
+    last = daily[daily["metric_date"] > pd.Timestamp(FIRST + days(69 - 28))]
+    for feature, pairs in last.groupby("feature"):
+        assert len(pairs) == 28
+        expected = np.corrcoef(pairs["psi"], pairs["mean_log_loss"])[0, 1]
+        assert by[feature]["loss_correlation"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_hours_of_the_last_days(project: UserProject, frame: pd.DataFrame) -> None:
+    found = project.rows("select * from main.log_loss_hourly")
+    recent = frame[frame["day"] >= DAYS - 3]
+    assert {row["metric_date"] for row in found} == {
+        FIRST + days(int(day)) for day in recent["day"]
+    }
+    expected = recent.groupby(["day", "hour"])
+    assert len(found) == len(expected)
+    for row in found:
+        group = expected.get_group(((row["metric_date"] - FIRST).days, row["hour_of_day"]))
+        labeled = group[group.index % 3 > 0]
+        assert row["prediction_count"] == len(group)
+        assert row["labeled_count"] == len(labeled)
+        assert row["mean_score"] == pytest.approx(group["score"].mean(), rel=1e-9)
+        entropy = -(group["score"] * np.log(group["score"])) - (
+            (1 - group["score"]) * np.log1p(-group["score"])
+        )
+        assert row["expected_log_loss"] == pytest.approx(entropy.mean(), rel=1e-9)
+        if len(labeled):
+            chance = np.where(labeled["label"] == 1, labeled["score"], 1 - labeled["score"])
+            assert row["mean_log_loss"] == pytest.approx(-np.log(chance).mean(), rel=1e-9)
+        else:
+            assert row["mean_log_loss"] is None
+
+
+def test_the_worst_rows_of_each_day(project: UserProject, frame: pd.DataFrame) -> None:
+    found = project.query("select * from main.log_loss_worst_predictions")
+    chance = np.where(frame["label"] == 1, frame["score"], 1 - frame["score"])
+    loss = pd.Series(-np.log(chance), index=frame.index)[frame.index % 3 > 0]
+    for day, losses in loss.groupby(frame["day"]):
+        rows_of_day = found[found["metric_date"] == pd.Timestamp(FIRST + days(int(day)))]
+        worst = losses.sort_values(ascending=False)[:20]
+        assert list(rows_of_day.sort_values("loss_rank")["loss_rank"]) == list(range(1, 21))
+        assert rows_of_day.sort_values("loss_rank")["loss"].to_numpy() == pytest.approx(
+            worst.to_numpy(), rel=1e-9
+        )
+
+
+def test_training_beside_production(project: UserProject) -> None:
+    """Without metrics of training there is production alone."""
+    found = {
+        row["model_version"]: row
+        for row in project.rows("select * from main.log_loss_training_gap")
+    }
+    assert set(found) == {"v1", "v2"}
+    assert found["v1"]["training_log_loss"] is None
+    assert found["v1"]["deployed_on"] == found["v1"]["first_prediction_date"] == FIRST
