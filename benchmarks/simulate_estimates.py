@@ -2,14 +2,13 @@
 
 The package itself runs, on months of simulated predictions and labels whose classes report
 at known speeds. What a day's loss turns out to be is computed here, from all labels that
-come within the horizon, and not taken from the package. Writes results_estimates.json and
-results_estimates.md beside this file.
+come within the horizon, and not taken from the package. Writes results_estimates.md beside
+this file.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import sys
 import time
@@ -231,10 +230,6 @@ def main() -> None:
         "python": platform.python_version(),
         "duckdb": duckdb.__version__,
     }
-    if not options.only:
-        (HERE / "results_estimates.json").write_text(
-            json.dumps({"about": about, "scenarios": results}, indent=1) + "\n"
-        )
     text = report(about, results)
     if options.only:
         print(text)

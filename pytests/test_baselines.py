@@ -20,7 +20,7 @@ from oracle_decisions import (
     trend,
     unlabeled_shares,
 )
-from test_oracle_demo import demo, oracle  # noqa: F401 - fixtures
+from test_oracle_demo import oracle, whole_demo  # noqa: F401 - fixtures
 
 
 def is_near(actual: object, expected: object) -> bool:
@@ -34,7 +34,7 @@ KEY = ("model_name", "model_version", "cohort_name", "cohort_value", "label")
 
 @pytest.mark.parametrize("weeks_ago", range(7))
 def test_windows_and_baselines_are_scipys(
-    demo: UserProject,  # noqa: F811
+    whole_demo: UserProject,  # noqa: F811
     oracle: Oracle,  # noqa: F811
     weeks_ago: int,
 ) -> None:
@@ -42,12 +42,12 @@ def test_windows_and_baselines_are_scipys(
     day = evaluation_dates(oracle, 7)[weeks_ago]
     expected = dict(comparisons(oracle, day))
     assert len(expected) > 10
-    check(judged(demo, "log_loss", day), expected)
+    check(judged(whole_demo, "log_loss", day), expected)
 
 
 @pytest.mark.parametrize("weeks_ago", range(0, 7, 2))
 def test_unlabeled_shares_are_scipys(
-    demo: UserProject,  # noqa: F811
+    whole_demo: UserProject,  # noqa: F811
     oracle: Oracle,  # noqa: F811
     weeks_ago: int,
 ) -> None:
@@ -58,15 +58,15 @@ def test_unlabeled_shares_are_scipys(
         for key, found in unlabeled_shares(oracle, day)
     }
     assert len(expected) > 10
-    check(judged(demo, "unlabeled_share", day), expected)
+    check(judged(whole_demo, "unlabeled_share", day), expected)
 
 
 def is_infinite(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def judged(demo: UserProject, measure: str, day: date) -> dict[tuple, dict]:  # noqa: F811
-    rows = demo.rows(
+def judged(whole_demo: UserProject, measure: str, day: date) -> dict[tuple, dict]:  # noqa: F811
+    rows = whole_demo.rows(
         "select * from main.int_log_loss__baseline_comparisons"
         f" where measure = '{measure}' and window_name = 'judged'"
         f" and evaluation_date = date '{day}'"
@@ -74,9 +74,9 @@ def judged(demo: UserProject, measure: str, day: date) -> dict[tuple, dict]:  # 
     return {tuple(row[name] for name in KEY): row for row in rows}
 
 
-def test_the_least_rise_that_could_be_found(demo: UserProject) -> None:  # noqa: F811
+def test_the_least_rise_that_could_be_found(whole_demo: UserProject) -> None:  # noqa: F811
     """To the accuracy of the t quantile, which is a few percent with few days."""
-    rows = demo.rows(
+    rows = whole_demo.rows(
         "select values_.*, comparisons.standard_error, comparisons.degrees_of_freedom,"
         " count(values_.p_value) over ("
         "   partition by values_.rule, values_.evaluation_date,"
@@ -104,12 +104,12 @@ def test_the_least_rise_that_could_be_found(demo: UserProject) -> None:  # noqa:
 
 
 def test_weighted_losses_are_a_ratio_over_days(
-    demo: UserProject,  # noqa: F811
+    whole_demo: UserProject,  # noqa: F811
     oracle: Oracle,  # noqa: F811
 ) -> None:
     day = oracle.as_of_date
     snapshot = oracle.as_of(day)
-    rows = demo.rows(
+    rows = whole_demo.rows(
         "select * from main.int_log_loss__threshold_values"
         f" where rule = 'weighted_log_loss' and evaluation_date = date '{day}'"
         " and not is_immature"
@@ -145,7 +145,7 @@ def check(actual: dict[tuple, dict], expected: dict[tuple, dict]) -> None:
 
 @pytest.mark.parametrize("weeks_ago", range(7))
 def test_burn_rates_are_numpys(
-    demo: UserProject,  # noqa: F811
+    whole_demo: UserProject,  # noqa: F811
     oracle: Oracle,  # noqa: F811
     weeks_ago: int,
 ) -> None:
@@ -163,7 +163,7 @@ def test_burn_rates_are_numpys(
                 "target_mean_log_loss": past + allowance,
                 "burn_rate": found["increase"] / allowance,
             }
-    rows = demo.rows(
+    rows = whole_demo.rows(
         "select * from main.int_log_loss__burn_rates"
         f" where evaluation_date = date '{day}'"
     )
@@ -174,7 +174,7 @@ def test_burn_rates_are_numpys(
 
 @pytest.mark.parametrize("weeks_ago", range(7))
 def test_trends_are_scipys(
-    demo: UserProject,  # noqa: F811
+    whole_demo: UserProject,  # noqa: F811
     oracle: Oracle,  # noqa: F811
     weeks_ago: int,
 ) -> None:
@@ -184,7 +184,7 @@ def test_trends_are_scipys(
         for key, days, window, _ in ending_windows(oracle, day, (28,))
         if len(window.days) >= 14
     }
-    rows = demo.rows(
+    rows = whole_demo.rows(
         "select * from main.int_log_loss__trends"
         f" where evaluation_date = date '{day}'"
     )
@@ -192,9 +192,9 @@ def test_trends_are_scipys(
     check({(row["model_name"], row["model_version"]): row for row in rows}, expected)
 
 
-def test_the_budget_is_what_was_known_first(demo: UserProject) -> None:  # noqa: F811
+def test_the_budget_is_what_was_known_first(whole_demo: UserProject) -> None:  # noqa: F811
     """Each date's rows are those of the first evaluation that ended with it."""
-    rates = demo.rows(
+    rates = whole_demo.rows(
         "select * from main.int_log_loss__burn_rates order by evaluation_date desc"
     )
     first = {
@@ -203,7 +203,7 @@ def test_the_budget_is_what_was_known_first(demo: UserProject) -> None:  # noqa:
         ]
         for row in rates
     }
-    budget = demo.mart_rows("log_loss_error_budget")
+    budget = whole_demo.mart_rows("log_loss_error_budget")
     assert len(budget) == 5 * len(first) > 100
     by_window = {}
     for row in budget:

@@ -71,6 +71,17 @@ def oracle() -> Oracle:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    return demo_project(tmp_path_factory, *LEDGER_ONLY)
+
+
+@pytest.fixture(scope="module")
+def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    return demo_project(tmp_path_factory)
+
+
+def demo_project(
+    tmp_path_factory: pytest.TempPathFactory, *arguments: str
+) -> UserProject:
     directory = tmp_path_factory.mktemp("demo")
     project = UserProject(
         directory / "warehouse.duckdb", directory / "target", dict(VARIABLES)
@@ -78,7 +89,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     for table in ("predictions", "labels"):
         rows = seed(f"demo_{table}")
         project.load_rows(table, rows, {column: sql_type(column) for column in rows[0]})
-    project.run(*LEDGER_ONLY)
+    project.run(*arguments)
     return project
 
 

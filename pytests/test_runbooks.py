@@ -1,4 +1,4 @@
-"""The runbooks: a page per rule, all of one shape, and queries that run on the demo."""
+"""The runbooks: a page per rule, all of one shape, and queries that run on the whole_demo."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from harness import REPOSITORY, UserProject
-from test_oracle_demo import demo  # noqa: F401 - fixture
+from test_oracle_demo import whole_demo  # noqa: F401 - fixture
 
 PAGES = REPOSITORY / "docs" / "runbooks"
 INDEX = PAGES / "README.md"
+DIAGNOSIS = REPOSITORY / "docs" / "diagnosis.md"
 MARTS = REPOSITORY / "models" / "marts"
 RULES_MACRO = REPOSITORY / "macros" / "internal" / "threshold_rules.sql"
 
@@ -94,16 +95,32 @@ def test_page_has_the_common_shape(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_queries_run_on_the_demo(
-    demo: UserProject,  # noqa: F811
+    whole_demo: UserProject,  # noqa: F811
     rule: str,
 ) -> None:
-    counts = []
-    for sql in queries_of(rule):
-        relations = re.findall(r"\b(?:from|join) (\w+)", sql)
-        assert relations
-        assert set(relations) <= {path.stem for path in MARTS.rglob("*.sql")}
-        qualified = re.sub(
-            r"\b(from|join) (log_loss_)", rf"\1 {demo.schema}.\2", sql
-        )
-        counts.append(len(demo.rows(qualified)))
+    counts = [rows_of(whole_demo, sql) for sql in queries_of(rule)]
     assert any(counts), "no query of the page returns a row"
+
+
+def test_queries_of_the_diagnosis_run_on_the_demo(
+    whole_demo: UserProject,  # noqa: F811
+) -> None:
+    blocks = re.findall(r"^```sql\n(.*?)^```$", DIAGNOSIS.read_text(), re.M | re.S)
+    queries = [sql for sql in blocks if "{{" not in sql]
+    assert len(queries) >= 6
+    for sql in queries:
+        if "feature_drift" in sql:
+            continue  # the tests' project declares no features
+        assert rows_of(whole_demo, sql) > 0, sql
+
+
+def rows_of(project: UserProject, sql: str) -> int:
+    """How many rows a query of a page returns, which names marts alone."""
+    relations = set(re.findall(r"\b(?:from|join) (\w+)", sql))
+    assert relations
+    steps = set(re.findall(r"^(\w+) as \($", sql, re.MULTILINE))
+    assert relations - steps <= {path.stem for path in MARTS.rglob("*.sql")}
+    qualified = re.sub(
+        r"\b(from|join) (log_loss_)", rf"\1 {project.schema}.\2", sql
+    )
+    return len(project.rows(qualified))

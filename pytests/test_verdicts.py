@@ -7,21 +7,21 @@ import pytest
 from harness import UserProject
 from oracle import Oracle
 from oracle_decisions import evaluation_dates
-from test_oracle_demo import demo, oracle  # noqa: F401 - fixtures
+from test_oracle_demo import oracle, whole_demo  # noqa: F401 - fixtures
 
 KEY = "rule model_name model_version cohort_name cohort_value label".split()
 
 
 @pytest.mark.parametrize("weeks_ago", [2, 5, 9])
 def test_later_rows_do_not_change_a_verdict(
-    demo: UserProject,  # noqa: F811
+    whole_demo: UserProject,  # noqa: F811
     oracle: Oracle,  # noqa: F811
     weeks_ago: int,
 ) -> None:
     day = evaluation_dates(oracle, 10)[weeks_ago]
 
     def verdicts() -> dict[tuple, dict]:
-        rows = demo.rows(
+        rows = whole_demo.rows(
             "select * from main.int_log_loss__verdicts"
             # looked for on the as-of date alone
             f" where evaluation_date = date '{day}' and rule <> 'non_finite_count'"
@@ -29,14 +29,14 @@ def test_later_rows_do_not_change_a_verdict(
         return {tuple(row[name] for name in KEY): row for row in rows}
 
     now = verdicts()
-    settings = demo.variables
-    demo.variables = {**settings, "log_loss_as_of_date": day.isoformat()}
+    settings = whole_demo.variables
+    whole_demo.variables = {**settings, "log_loss_as_of_date": day.isoformat()}
     try:
-        demo.run("--select", "int_log_loss__clock+")
+        whole_demo.run("--select", "int_log_loss__clock+")
         then = verdicts()
     finally:
-        demo.variables = settings
-        demo.run("--select", "int_log_loss__clock+")
+        whole_demo.variables = settings
+        whole_demo.run("--select", "int_log_loss__clock+")
     assert now.keys() == then.keys()
     assert len(now) > 10
     for key, row in now.items():

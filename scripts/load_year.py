@@ -1,8 +1,8 @@
 """Put the whole year of flights where the demo's seeds would be.
 
 The models read `demo_predictions` and `demo_labels`; in the year's database these are
-views over the Parquet files, so that nothing is copied. The thresholds and
-deployments are the demo's.
+views over the Parquet files, so that nothing is copied. The thresholds,
+deployments and training metrics are the demo's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main(year: Path, database: Path) -> None:
             connection.execute(
                 f"create or replace view demo_{name} as select * from '{file}'"
             )
-        for name in ("thresholds", "deployments"):
+        for name in ("thresholds", "deployments", "training_metrics"):
             connection.execute(
                 f"create or replace table demo_{name} as "
                 f"select * from '{SEEDS / f'demo_{name}.csv'}'"

@@ -37,3 +37,25 @@
 
 {% macro redshift__avoid_nested_loops() -%}
 {%- endmacro %}
+
+
+{#
+    A condition that most rows meet. Postgres takes one on an expression for a condition
+    that leaves a two-hundredth of them, and joins what is left in a loop; of a `case` it
+    expects half. A view has no hook to keep it from that.
+#}
+{% macro mostly_true(condition) %}
+    {{- return(adapter.dispatch('mostly_true', 'log_loss')(condition)) -}}
+{% endmacro %}
+
+{% macro default__mostly_true(condition) -%}
+    {{ condition }}
+{%- endmacro %}
+
+{% macro postgres__mostly_true(condition) -%}
+    case when {{ condition }} then true else false end
+{%- endmacro %}
+
+{% macro redshift__mostly_true(condition) -%}
+    {{ condition }}
+{%- endmacro %}

@@ -119,7 +119,7 @@ ranked_predictions as (
     {%- endif %}
     {{- log_loss._join_touched(touched) }}
     where
-        staged.rejection_reason is null
+        {{ log_loss.mostly_true('staged.rejection_reason is null') }}
         and {{ log_loss.may_be_recorded_since(since, 'staged') | indent(8) }}
 
 ),
@@ -130,7 +130,7 @@ first_predictions as (
         {{ log_loss._prediction_columns() | indent(8) }},
         0 as is_single
     from ranked_predictions
-    where load_rank = 1
+    where {{ log_loss.mostly_true('load_rank = 1') }}
     {%- if counts_first %}
 
     union all
@@ -141,7 +141,7 @@ first_predictions as (
     from {{ ref('stg_log_loss__predictions') }} as staged
     left join shared_requests on {{ request_hash }} = shared_requests.key_hash
     where
-        staged.rejection_reason is null
+        {{ log_loss.mostly_true('staged.rejection_reason is null') }}
         and coalesce(shared_requests.has_copies, 0) = 0
     {%- endif %}
 
@@ -189,7 +189,7 @@ ranked_labels as (
     {%- endif %}
     {{- log_loss._join_touched(touched) }}
     where
-        staged.rejection_reason is null
+        {{ log_loss.mostly_true('staged.rejection_reason is null') }}
         and {{ log_loss.may_be_recorded_since(since, 'staged') | indent(8) }}
 
 ),
@@ -204,7 +204,7 @@ sequenced_labels as (
             rows between 1 following and unbounded following
         ) as superseded_at
     from ranked_labels
-    where load_rank = 1
+    where {{ log_loss.mostly_true('load_rank = 1') }}
 
 ),
 
@@ -234,7 +234,10 @@ labels_in_force as (
         ) as next_class_index,
         0 as is_single
     from sequenced_labels
-    where superseded_at is null or superseded_at > recorded_at
+    where
+        {{ log_loss.mostly_true(
+            'superseded_at is null or superseded_at > recorded_at'
+        ) }}
     {%- if counts_first %}
 
     union all
@@ -249,7 +252,9 @@ labels_in_force as (
         1 as is_single
     from {{ ref('stg_log_loss__labels') }} as staged
     left join revised_requests on {{ request_hash }} = revised_requests.key_hash
-    where staged.rejection_reason is null and revised_requests.key_hash is null
+    where
+        {{ log_loss.mostly_true('staged.rejection_reason is null') }}
+        and revised_requests.key_hash is null
     {%- endif %}
 
 ),
@@ -265,9 +270,9 @@ labeled_intervals as (
         ) as in_force_until
     from labels_in_force
     where
-        class_index > 0
+        {{ log_loss.mostly_true('class_index > 0') }}
         {%- if now %}
-        and superseded_at is null
+        and {{ log_loss.mostly_true('superseded_at is null') }}
         {%- endif %}
 
 ),

@@ -118,7 +118,9 @@ look_{{ look }} as (
     from newton_0
     {%- else -%}
     {%- set newton = 'newton_' ~ look -%}
-    {%- set better = newton ~ '.loss <= ' ~ before ~ '.best_loss' %}
+    {#- near the best point, what is left of the difference is rounding -#}
+    {%- set better = newton ~ '.loss <= ' ~ before ~ '.best_loss * '
+        ~ log_loss.double('1.000000000001') %}
     select
         {% for key in keys -%}
         {{ newton }}.{{ key }},

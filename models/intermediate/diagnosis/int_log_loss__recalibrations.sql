@@ -68,7 +68,11 @@ select
     {% endfor -%}
     last_look.best_intercept as intercept,
     last_look.best_slope as slope,
-    (last_look.first_loss - last_look.best_loss) / counts.row_count as gain
+    case
+        when last_look.best_loss < last_look.first_loss
+        then (last_look.first_loss - last_look.best_loss) / counts.row_count
+        else {{ log_loss.double(0) }}
+    end as gain
 from counts
 inner join look_{{ looks }} as last_look
     on {{ log_loss.same_columns(keys, 'counts', 'last_look') }}
@@ -77,4 +81,3 @@ where
     and counts.lowest_of_others < counts.highest_of_events
     and abs(last_look.intercept_step) <= 1e-6 * (1 + abs(last_look.best_intercept))
     and abs(last_look.slope_step) <= 1e-6 * (1 + abs(last_look.best_slope))
-    and last_look.best_loss <= last_look.first_loss
