@@ -21,6 +21,7 @@ REPOSITORY = Path(__file__).parent.parent
 
 # what is made anew from the ledger by every run; the ledger's own tests do without
 LEDGER_ONLY = ("--exclude", "tag:log_loss_decisions", "tag:log_loss_diagnosis")
+NO_DIAGNOSIS = ("--exclude", "tag:log_loss_diagnosis")
 PREDICTION_COLUMNS = {
     "request_id": "varchar",
     "model_name": "varchar",

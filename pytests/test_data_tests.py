@@ -18,6 +18,7 @@ from dbt.cli.main import dbtRunnerResult
 
 from harness import (
     LABEL_COLUMNS,
+    NO_DIAGNOSIS,
     PREDICTION_COLUMNS,
     UserProject,
     failing_rows,
@@ -129,7 +130,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     directory = tmp_path_factory.mktemp("built")
     project = UserProject(directory / "warehouse.duckdb", directory / "target")
     load(project, PREDICTIONS, LABELS)
-    project.run()
+    project.run(*NO_DIAGNOSIS)
     return project
 
 
@@ -138,7 +139,7 @@ def built_without_load_times(tmp_path_factory: pytest.TempPathFactory) -> UserPr
     directory = tmp_path_factory.mktemp("without_load_times")
     project = UserProject(directory / "warehouse.duckdb", directory / "target")
     load(project, without_loaded_at(PREDICTIONS), without_loaded_at(LABELS))
-    project.run()
+    project.run(*NO_DIAGNOSIS)
     return project
 
 
@@ -248,7 +249,7 @@ def test_rows_behind_the_lookback_are_named_and_the_command_heals_them(
     project = copied(built_without_load_times, tmp_path)
     tomorrow = prediction("tomorrow", LAST_DAY + 1)
     load(project, [*LATE_PREDICTIONS, tomorrow], LATE_LABELS, append=True)
-    project.run()
+    project.run(*NO_DIAGNOSIS)
     status, found = judged_by(COMPLETE, project)
     assert status == "warn"
     rows = found[["source", "model_name", "recorded_date"]].itertuples(index=False)

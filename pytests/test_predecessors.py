@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject, scratch_project
+from harness import (
+    LABEL_COLUMNS,
+    NO_DIAGNOSIS,
+    PREDICTION_COLUMNS,
+    UserProject,
+    scratch_project,
+)
 
 START = datetime(2024, 3, 1, 12)
 LOADED = {"loaded_at": "timestamp"}
@@ -97,7 +103,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
             "note": "varchar",
         },
     )
-    project.run()
+    project.run(*NO_DIAGNOSIS)
     return project
 
 
@@ -148,8 +154,8 @@ def test_a_version_without_a_day_of_the_fixed_ones_lends_nothing(
     days = {"start_date": "2024-03-01", "end_date": "2024-03-10"}
     lives.variables = {**settings, "log_loss_baseline": days}
     try:
-        lives.run("--select", "int_log_loss__clock+")
+        lives.run("--select", "int_log_loss__clock+", *NO_DIAGNOSIS)
         assert lenders(lives, "steady", "v3") == {"v1"}
     finally:
         lives.variables = settings
-        lives.run("--select", "int_log_loss__clock+")
+        lives.run("--select", "int_log_loss__clock+", *NO_DIAGNOSIS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness import UserProject, scratch_project
+from harness import NO_DIAGNOSIS, UserProject, scratch_project
 from oracle import OVERALL, Oracle
 from oracle_decisions import Series, evaluation_dates
 from test_oracle_demo import VARIABLES, seed, sql_type
@@ -53,7 +53,7 @@ def validated(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
         for model, version, key, value, at in METRICS
     ]
     project.load_rows("metrics", rows, types)
-    project.run()
+    project.run(*NO_DIAGNOSIS)
     return project
 
 

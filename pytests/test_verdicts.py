@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness import UserProject
+from harness import NO_DIAGNOSIS, UserProject
 from oracle import Oracle
 from oracle_decisions import evaluation_dates
 from test_oracle_demo import oracle, whole_demo  # noqa: F401 - fixtures
@@ -32,11 +32,11 @@ def test_later_rows_do_not_change_a_verdict(
     settings = whole_demo.variables
     whole_demo.variables = {**settings, "log_loss_as_of_date": day.isoformat()}
     try:
-        whole_demo.run("--select", "int_log_loss__clock+")
+        whole_demo.run("--select", "int_log_loss__clock+", *NO_DIAGNOSIS)
         then = verdicts()
     finally:
         whole_demo.variables = settings
-        whole_demo.run("--select", "int_log_loss__clock+")
+        whole_demo.run("--select", "int_log_loss__clock+", *NO_DIAGNOSIS)
     assert now.keys() == then.keys()
     assert len(now) > 10
     for key, row in now.items():

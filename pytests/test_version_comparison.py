@@ -10,6 +10,7 @@ from numpy.random import Generator, default_rng
 
 from harness import (
     LABEL_COLUMNS,
+    NO_DIAGNOSIS,
     PREDICTION_COLUMNS,
     UserProject,
     scratch_project,
@@ -45,7 +46,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
         [{**dict(zip(names, row, strict=True)), "note": None} for row in DEPLOYMENTS],
         {name: sql_type(name) for name in (*names, "note")},
     )
-    project.run()
+    project.run(*NO_DIAGNOSIS)
     return project
 
 
@@ -157,7 +158,7 @@ def test_harder_traffic_is_no_reason_to_roll_back(
         **dict.fromkeys(("deployed_at", "retired_at"), "timestamp"),
     }
     project.load_rows("deployments", deployments, types)
-    project.run()
+    project.run(*NO_DIAGNOSIS)
     looks = project.mart_rows("log_loss_version_comparison")
     last = max(looks, key=lambda row: row["metric_date"])
     assert last["decision"] == decision
