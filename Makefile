@@ -9,7 +9,7 @@ export DBT_PROFILES_DIR := $(CURDIR)/profiles
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .PHONY: build test test-engines test-duckdb-2 test-dbt-1.12 test-dialects flights \
-	gameday bench-decisions demo-data lint docs bench bench-spark clean
+	gameday bench-decisions bench-estimates demo-data lint docs bench bench-spark clean
 
 build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
 	$(BIN)/dbt build
@@ -67,6 +67,9 @@ bench: $(VENV)/dev ## Time the package beside its peers; an hour, and 40 GB in B
 
 bench-decisions: $(VENV)/dev ## Simulate the error rates and the power of the decisions
 	$(BIN)/python benchmarks/simulate_decisions.py
+
+bench-estimates: $(VENV)/dev ## The estimates of the loss to come beside the truth
+	$(BIN)/python benchmarks/simulate_estimates.py
 
 bench-spark: $(VENV)-engines/built ## On Spark with one worker and with two; an hour
 	$(VENV)-engines/bin/python benchmarks/bench_spark.py $(BENCH_DATA) $(BENCH_OPTIONS)
