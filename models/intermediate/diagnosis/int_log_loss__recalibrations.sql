@@ -1,5 +1,5 @@
 {%- set keys = ['metric_date', 'window_days', 'model_name', 'model_version'] -%}
-{%- set looks = 10 -%}
+{%- set looks = 8 -%}
 with
 
 windows as (
