@@ -79,3 +79,18 @@
     {%- set days = '(' ~ log_loss.days_between(log_loss.undated(), date) | trim ~ ' + 3)' -%}
     ({{ days }} - 7 * cast(floor({{ days }} / {{ log_loss.double(7) }}) as {{ dbt.type_int() }}) + 1)
 {%- endmacro %}
+
+
+{# The hour of a UTC timestamp, 0 to 23. #}
+{% macro hour_of_day(timestamp) %}
+    {{- return(adapter.dispatch('hour_of_day', 'log_loss')(timestamp)) -}}
+{% endmacro %}
+
+{% macro default__hour_of_day(timestamp) -%}
+    extract(hour from {{ timestamp }})
+{%- endmacro %}
+
+{# a timestamp there is a moment, and has hours in a time zone alone #}
+{% macro bigquery__hour_of_day(timestamp) -%}
+    extract(hour from cast({{ timestamp }} as datetime))
+{%- endmacro %}

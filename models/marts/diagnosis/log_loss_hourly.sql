@@ -24,7 +24,7 @@ recent_requests as (
 
 select
     metric_date,
-    cast(extract(hour from predicted_at) as {{ dbt.type_bigint() }}) as hour_of_day,
+    cast({{ log_loss.hour_of_day('predicted_at') }} as {{ dbt.type_bigint() }}) as hour_of_day,
     model_name,
     model_version,
     cast(count(*) as {{ dbt.type_bigint() }}) as prediction_count,
@@ -39,6 +39,6 @@ where
     and metric_date <= {{ as_of_date }}
 group by
     metric_date,
-    cast(extract(hour from predicted_at) as {{ dbt.type_bigint() }}),
+    cast({{ log_loss.hour_of_day('predicted_at') }} as {{ dbt.type_bigint() }}),
     model_name,
     model_version
