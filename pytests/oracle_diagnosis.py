@@ -16,7 +16,7 @@ from scipy import optimize, special, stats
 
 EPSILON = 1e-15
 HORIZON = 28
-TRIANGLE_DAYS = 84
+TRIANGLE_DAYS = 98
 REFERENCE_DAYS = 56
 SCORE_EDGES = np.array(
     sorted(
@@ -331,7 +331,7 @@ class Estimates:
         bins = np.digitize(asked["score"], SCORE_EDGES, right=True)
         past = [self.known(d + days(HORIZON)).query("metric_date == @d") for d in used]
         past = pd.concat(past).dropna(subset=["loss"]) if past else None
-        if past is None or past.empty or (max(used) - min(used)).days + 1 < 28:
+        if past is None or past["metric_date"].nunique() < 28:
             return None, None, "too_few_dates"
         means = past.groupby(np.digitize(past["score"], SCORE_EDGES, right=True))[
             "loss"
@@ -343,5 +343,6 @@ class Estimates:
 
 
 def quantile(past_dates: int, window: int) -> float:
-    freedom = past_dates / window
-    return stats.t.ppf(0.975, freedom) if freedom >= 3 else stats.norm.ppf(0.975)
+    if past_dates == 0:
+        return stats.norm.ppf(0.975)
+    return stats.t.ppf(0.975, max(past_dates / window, 3))

@@ -386,7 +386,7 @@ def test_a_second_build_changes_nothing(bank: Bank) -> None:
     assert bank.tables_after_second.keys() == bank.tables_after_first.keys()
     for name, before in bank.tables_after_first.items():
         pd.testing.assert_frame_equal(
-            bank.tables_after_second[name], before, rtol=1e-12, atol=0, obj=name
+            bank.tables_after_second[name], before, rtol=1e-12, atol=1e-13, obj=name
         )
 
 

@@ -268,7 +268,7 @@ def test_rows_behind_the_lookback_are_named_and_the_command_heals_them(
     assert {"log_loss_daily", "log_loss_retroactive_corrections"} <= set(expected)
     for name, mart in marts(project).items():
         pd.testing.assert_frame_equal(
-            mart, expected[name], rtol=1e-12, atol=0, obj=name
+            mart, expected[name], rtol=1e-12, atol=1e-13, obj=name
         )
 
 

@@ -238,7 +238,7 @@ def test_what_shifted_is_found_and_ranked_by_the_loss(
         "select drift.metric_date, drift.feature, drift.psi, daily.mean_log_loss "
         "from main.log_loss_feature_drift as drift "
         "inner join main.log_loss_daily as daily using (metric_date, model_version) "
-        "where drift.window_days = 1 and model_version = 'v1'"
+        "where drift.window_days = 1 and model_version = 'v1' and daily.is_mature"
     )
     last = daily[daily["metric_date"] > pd.Timestamp(FIRST + days(69 - 28))]
     for feature, pairs in last.groupby("feature"):

@@ -12,8 +12,8 @@
     {% set estimate = log_loss.configuration().estimate %}
     {{ return({
         'horizon_days': estimate.horizon_days, 'history_days': estimate.history_days,
-        'triangle_days': 84, 'reference_days': 56, 'windows': [1, 7],
-        'span_days': estimate.history_days + 2 * estimate.horizon_days + 84 + 7,
+        'triangle_days': 98, 'reference_days': 56, 'windows': [1, 7],
+        'span_days': estimate.history_days + 2 * estimate.horizon_days + 98 + 7,
     }) }}
 {% endmacro %}
 

@@ -2,9 +2,11 @@
     The logistic fit of Platt on cells of rows that share a score's logit: Newton's method,
     a CTE for each look at all cells.
 
-    Emits the CTEs look_0 .. look_N. Each has, per fit, the best point so far
+    Emits the CTEs look_0 .. look_(N-1). Each has, per fit, the best point so far
     (`best_intercept`, `best_slope`) with its loss, and the step from there. A point that is
-    worse is left, and the step to it halved. The first is 0 and 1: the scores as they are.
+    worse is left, and the step to it halved. The first point is 0 and 1, the scores as they
+    are, or where the share of events alone would have lost less, that and a slope of 0: far
+    from the best slope Newton's steps overshoot.
     Each look reads the one before once: some engines write a CTE out wherever it is named.
 
     cells: a CTE with the keys, `logit`, `is_event` and `row_count`.
@@ -21,8 +23,56 @@
     'best_intercept', 'best_slope', 'best_loss', 'first_loss', 'intercept_step',
     'slope_step',
 ] -%}
-{%- for look in range(looks + 1) -%}
-{%- set before = 'look_' ~ (look - 1) -%}
+starting_sums as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        sum(row_count) as row_count,
+        {{ log_loss.safe_divide('sum(row_count * is_event)', 'sum(row_count)') }}
+            as event_share,
+        sum(row_count * {{ log_loss.softplus(
+            'case when is_event = 1 then -logit else logit end'
+        ) | indent(12) }}) as first_loss
+    from {{ cells }}
+    group by {{ keys | join(', ') }}
+
+),
+
+starting_points as (
+
+    select
+        *,
+        row_count * {{ log_loss.binary_cross_entropy('event_share', 'event_share')
+            | indent(8) }} as constant_loss
+    from starting_sums
+
+),
+
+-- nothing is known to be worse yet
+start_of_looks as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        case
+            when first_loss <= constant_loss or event_share in (0, 1)
+            then {{ log_loss.double(0) }}
+            else ln(event_share / (1 - event_share))
+        end as best_intercept,
+        case
+            when first_loss <= constant_loss or event_share in (0, 1)
+            then {{ log_loss.double(1) }}
+            else {{ log_loss.double(0) }}
+        end as best_slope,
+        {{ log_loss.double('1e300') }} as best_loss,
+        first_loss,
+        {{ log_loss.double(0) }} as intercept_step,
+        {{ log_loss.double(0) }} as slope_step
+    from starting_points
+
+),
+
+{% for look in range(looks) -%}
+{%- set before = 'look_' ~ (look - 1) if look > 0 else 'start_of_looks' -%}
 fitted_{{ look }} as (
 
     select
@@ -32,10 +82,6 @@ fitted_{{ look }} as (
         {{ cells }}.logit,
         {{ cells }}.is_event,
         {{ cells }}.row_count,
-        {% if look == 0 -%}
-        {{ cells }}.logit as fitted_logit
-    from {{ cells }}
-        {%- else -%}
         {% for name in carried -%}
         {{ before }}.{{ name }},
         {% endfor -%}
@@ -45,7 +91,6 @@ fitted_{{ look }} as (
     from {{ cells }}
     inner join {{ before }}
         on {{ log_loss.same_columns(keys, cells, before) }}
-        {%- endif %}
 
 ),
 
@@ -65,7 +110,7 @@ sums_{{ look }} as (
 
     select
         {{ keys | join(',\n        ') }},
-        {% for name in carried if look > 0 -%}
+        {% for name in carried -%}
         max({{ name }}) as {{ name }},
         {% endfor -%}
         sum(row_count * loss) as loss,
@@ -90,12 +135,6 @@ look_{{ look }} as (
 
     select
         {{ keys | join(',\n        ') }},
-        {% if look == 0 -%}
-        {{ log_loss.double(0) }} as best_intercept,
-        {{ log_loss.double(1) }} as best_slope,
-        loss as best_loss,
-        loss as first_loss,
-        {%- else -%}
         {% for name in ['intercept', 'slope'] -%}
         case
             when {{ is_better }} then best_{{ name }} + {{ name }}_step
@@ -104,21 +143,14 @@ look_{{ look }} as (
         {% endfor -%}
         case when {{ is_better }} then loss else best_loss end as best_loss,
         first_loss,
-        {%- endif %}
         {% for name in ['intercept', 'slope'] -%}
-        {%- set step -%}
-        ({{ newton[name] }})
-            / nullif(hessian_00 * hessian_11 - hessian_01 * hessian_01, 0)
-        {%- endset -%}
-        {% if look == 0 -%}
-        {{ step }} as {{ name }}_step{{ ',' if not loop.last }}
-        {%- else -%}
         case
             when {{ is_better }}
-            then {{ step }}
+            then
+                ({{ newton[name] }})
+                / nullif(hessian_00 * hessian_11 - hessian_01 * hessian_01, 0)
             else {{ name }}_step / 2
         end as {{ name }}_step{{ ',' if not loop.last }}
-        {%- endif %}
         {% endfor %}
     from sums_{{ look }}
 

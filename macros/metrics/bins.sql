@@ -143,10 +143,15 @@
         when {{ value }} is null then 2000000000
         when not (abs({{ value }}) <= {{ log_loss.double('1e300') }}) then 2000000000
     {%- if width is not none %}
-        {%- set widths = '(' ~ value ~ ' / ' ~ log_loss.double(width) ~ ')' %}
-        when {{ widths }} >= 1000000000 then 1000000000
-        when {{ widths }} <= -1000000000 then -1000000000
-        else cast(floor({{ widths }}) as {{ dbt.type_int() }})
+        {#- compared before they are divided: Postgres stops at what no double holds -#}
+        {%- set farthest = log_loss.double(1e9 * width) %}
+        when {{ value }} >= {{ farthest }} then 1000000000
+        when {{ value }} <= -{{ farthest }} then -1000000000
+        when abs({{ value }}) < {{ log_loss.double(1e-9 * width) }}
+        then case when {{ value }} < 0 then -1 else 0 end
+        else cast(
+            floor({{ value }} / {{ log_loss.double(width) }}) as {{ dbt.type_int() }}
+        )
     {%- else %}
         when abs({{ value }}) < {{ log_loss.double('1e-100') }} then 0
         when {{ value }} > 0 then 20000 + {{ log_loss._logarithmic_bin(value) }}

@@ -97,6 +97,27 @@ rhythms as (
 
 ),
 
+-- a class that nobody had heard of then is none
+known_classes as (
+
+    select
+        rhythms.model_name,
+        rhythms.known_on,
+        triangle.label
+    from rhythms
+    inner join triangle
+        on
+            rhythms.model_name = triangle.model_name
+            and rhythms.known_on >= triangle.known_on
+            and rhythms.first_report_date < triangle.known_on
+    where triangle.next_labeled_count > 0
+    group by
+        rhythms.model_name,
+        rhythms.known_on,
+        triangle.label
+
+),
+
 reports as (
 
     select
@@ -114,6 +135,11 @@ reports as (
             rhythms.model_name = triangle.model_name
             and rhythms.known_on >= triangle.known_on
             and rhythms.first_report_date < triangle.known_on
+    inner join known_classes
+        on
+            rhythms.model_name = known_classes.model_name
+            and rhythms.known_on = known_classes.known_on
+            and triangle.label = known_classes.label
 
 ),
 

@@ -100,6 +100,37 @@ reference_ends as (
 
 ),
 
+realised_days as (
+
+    select
+        metric_date,
+        {{ version | join(',\n        ') }}
+    from realised_bins
+    group by
+        metric_date,
+        {{ version | join(',\n        ') }}
+    having sum(labeled_count) > 0
+
+),
+
+reference_days as (
+
+    select
+        {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
+        reference_ends.known_on,
+        count(*) as day_count
+    from reference_ends
+    inner join realised_days
+        on
+            {{ log_loss.same_columns(version, 'reference_ends', 'realised_days') }}
+            and reference_ends.reference_end_date >= realised_days.metric_date
+            and reference_ends.before_reference_date < realised_days.metric_date
+    group by
+        {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
+        reference_ends.known_on
+
+),
+
 reference_bins as (
 
     select
@@ -108,14 +139,17 @@ reference_bins as (
         realised_bins.bin,
         sum(realised_bins.labeled_count) as labeled_count,
         sum(realised_bins.loss_sum) as loss_sum,
-        max(realised_bins.metric_date) as last_date,
-        min(realised_bins.metric_date) as first_date
+        max(reference_days.day_count) as reference_days
     from reference_ends
     inner join realised_bins
         on
             {{ log_loss.same_columns(version, 'reference_ends', 'realised_bins') }}
             and reference_ends.reference_end_date >= realised_bins.metric_date
             and reference_ends.before_reference_date < realised_bins.metric_date
+    inner join reference_days
+        on
+            {{ log_loss.same_columns(version, 'reference_ends', 'reference_days') }}
+            and reference_ends.known_on = reference_days.known_on
     group by
         {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
         reference_ends.known_on,
@@ -130,12 +164,7 @@ references_of_bins as (
         known_on,
         bin,
         {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_loss,
-        {{ log_loss.days_between(
-            'min(first_date) over (partition by '
-            ~ version | join(', ') ~ ', known_on)',
-            'max(last_date) over (partition by '
-            ~ version | join(', ') ~ ', known_on)'
-        ) }} + 1 as reference_days
+        reference_days
     from reference_bins
     where labeled_count > 0
 

@@ -1,5 +1,5 @@
 {%- set keys = ['metric_date', 'window_days', 'model_name', 'model_version'] -%}
-{%- set looks = 8 -%}
+{%- set looks = 9 -%}
 with
 
 windows as (
@@ -74,7 +74,7 @@ select
         else {{ log_loss.double(0) }}
     end as gain
 from counts
-inner join look_{{ looks }} as last_look
+inner join look_{{ looks - 1 }} as last_look
     on {{ log_loss.same_columns(keys, 'counts', 'last_look') }}
 where
     counts.lowest_of_events < counts.highest_of_others

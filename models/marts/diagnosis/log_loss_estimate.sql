@@ -137,11 +137,12 @@ errors as (
         end as wider_error,
         -- windows that overlap tell little more than one
         case
-            when date_count_of_estimator >= 3 * window_days
-            then {{ log_loss.student_t_quantile(
+            when date_count_of_estimator = 0 then {{ z }}
+            when date_count_of_estimator <= 3 * window_days
+            then {{ log_loss.student_t_quantile(z, 3) | indent(12) }}
+            else {{ log_loss.student_t_quantile(
                 z, log_loss.safe_divide('date_count_of_estimator', 'window_days')
             ) | indent(12) }}
-            else {{ z }}
         end as quantile,
         case
             when known_on = max(known_on) over (

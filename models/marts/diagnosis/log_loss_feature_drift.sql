@@ -22,7 +22,7 @@ losses as (
         model_version,
         {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_log_loss
     from {{ ref('int_log_loss__daily_sums') }}
-    where cohort_name = 'all' and labeled_count > 0
+    where cohort_name = 'all' and labeled_count > 0 and is_mature
 
 ),
 
@@ -121,6 +121,8 @@ select
                 judged.model_name,
                 judged.model_version
             order by
+                case when judged.psi > 3 * judged.psi_if_unchanged then 0 else 1 end
+                    asc,
                 case when judged.loss_correlation is null then 1 else 0 end asc,
                 judged.loss_correlation desc,
                 judged.psi desc,
