@@ -242,7 +242,7 @@ def test_what_shifted_is_found_and_ranked_by_the_loss(
     )
     last = daily[daily["metric_date"] > pd.Timestamp(FIRST + days(69 - 28))]
     for feature, pairs in last.groupby("feature"):
-        assert len(pairs) == 28
+        assert len(pairs) == 24, "the last days are too young"
         expected = np.corrcoef(pairs["psi"], pairs["mean_log_loss"])[0, 1]
         assert by[feature]["loss_correlation"] == pytest.approx(expected, rel=1e-9)
 
