@@ -24,7 +24,8 @@ recent_requests as (
 
 select
     metric_date,
-    cast({{ log_loss.hour_of_day('predicted_at') }} as {{ dbt.type_bigint() }}) as hour_of_day,
+    cast({{ log_loss.hour_of_day('predicted_at') }} as {{ dbt.type_bigint() }})
+        as hour_of_day,
     model_name,
     model_version,
     cast(count(*) as {{ dbt.type_bigint() }}) as prediction_count,
