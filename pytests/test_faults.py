@@ -202,7 +202,7 @@ def test_a_killed_run_is_made_good_by_the_next(
     assert exit_code < 0 or moment > seconds / 2
     # what is there can be read, before anything is done about it
     assert len(project.mart("log_loss_daily"))
-    project.run(*LEDGER_ONLY)
+    project.run()
     check_same(project, expected)
     assert not left_over_relations(project)
 
