@@ -1,5 +1,3 @@
-{%- set budget = log_loss.configuration().error_budget %}
-
 with
 
 comparisons as (
@@ -19,12 +17,7 @@ targets as (
             {%- endfor %}
         end as window_days,
         -- how much more loss than the baseline's is accepted
-        case
-            when {{ log_loss.double(budget.relative) }} * baseline_mean
-                > {{ log_loss.double(budget.absolute) }}
-            then {{ log_loss.double(budget.relative) }} * baseline_mean
-            else {{ log_loss.double(budget.absolute) }}
-        end as allowance
+        {{ log_loss.loss_allowance('baseline_mean') | indent(8) }} as allowance
     from comparisons
 
 )

@@ -1,5 +1,4 @@
-{%- set settings = log_loss.configuration() -%}
-{%- set budget = settings.error_budget -%}
+{%- set budget = log_loss.configuration().error_budget -%}
 {%- set alert = ['rule', 'evaluation_date'] + log_loss.scope_columns() + ['label'] -%}
 {#- what each rule measures, over which windows; of several the lowest value counts -#}
 {%- set windows = {
@@ -39,12 +38,7 @@ alerts as (
     select
         {{ alert | join(',\n        ') }},
         baseline_value,
-        case
-            when {{ log_loss.double(budget.relative) }} * baseline_value
-                > {{ log_loss.double(budget.absolute) }}
-            then {{ log_loss.double(budget.relative) }} * baseline_value
-            else {{ log_loss.double(budget.absolute) }}
-        end as allowance
+        {{ log_loss.loss_allowance('baseline_value') | indent(8) }} as allowance
     from {{ ref('int_log_loss__episodes') }}
 
 ),

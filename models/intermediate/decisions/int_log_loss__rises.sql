@@ -1,5 +1,3 @@
-{%- set settings = log_loss.configuration() -%}
-{%- set budget = settings.error_budget -%}
 {%- set series = ['rule'] + log_loss.scope_columns() + ['label'] -%}
 {%- set episode = series + ['first_alert_date'] %}
 
@@ -11,12 +9,7 @@ episodes as (
         {{ episode | join(',\n        ') }},
         window_end_date,
         baseline_value,
-        case
-            when {{ log_loss.double(budget.relative) }} * baseline_value
-                > {{ log_loss.double(budget.absolute) }}
-            then {{ log_loss.double(budget.relative) }} * baseline_value
-            else {{ log_loss.double(budget.absolute) }}
-        end as allowance
+        {{ log_loss.loss_allowance('baseline_value') | indent(8) }} as allowance
     from {{ ref('int_log_loss__episodes') }}
     where
         evaluation_date = first_alert_date

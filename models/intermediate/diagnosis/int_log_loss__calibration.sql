@@ -83,12 +83,7 @@ windows as (
         metric_date,
         window_days,
         {{ log_loss.scope_columns() | join(',\n        ') }},
-        {% for length in log_loss.calibration_windows() -%}
-        {{ 'case' if loop.first }}
-            when window_days = {{ length }}
-            then {{ log_loss.add_days('metric_date', 1 - length) }}
-        {% endfor -%}
-        end as start_date
+        {{ log_loss.add_days('metric_date', '1 - window_days') }} as start_date
     from scores
 
 ),

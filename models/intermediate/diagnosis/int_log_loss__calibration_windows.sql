@@ -31,12 +31,8 @@ ends as (
     select
         days.*,
         windows.window_days,
-        {% for length in log_loss.calibration_windows() -%}
-        {{ 'case' if loop.first }}
-            when windows.window_days = {{ length }}
-            then {{ log_loss.add_days('days.metric_date', 1 - length) }}
-        {% endfor -%}
-        end as start_date
+        {{ log_loss.add_days('days.metric_date', '1 - windows.window_days') }}
+            as start_date
     from days
     cross join windows
 

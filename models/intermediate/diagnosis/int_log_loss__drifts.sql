@@ -23,9 +23,13 @@ counts as (
         metric_date,
         {{ version | join(',\n        ') }},
         case when grain = 'score_bin' then '(score)' else cohort_name end as feature,
-        case when bin is null then 0 else 1 end as is_numeric,
-        coalesce(bin, 0) as bin,
-        case when bin is null then cohort_value else '' end as value,
+        case
+            when bin is null then 'value'
+            when bin = {{ missing }} then 'missing'
+            else 'number'
+        end as bin_kind,
+        bin,
+        case when bin is null then cohort_value end as value,
         sum(entry_count) as row_count
     from entries
     where entry_type = 'prediction'
@@ -33,9 +37,13 @@ counts as (
         metric_date,
         {{ version | join(',\n        ') }},
         case when grain = 'score_bin' then '(score)' else cohort_name end,
-        case when bin is null then 0 else 1 end,
-        coalesce(bin, 0),
-        case when bin is null then cohort_value else '' end
+        case
+            when bin is null then 'value'
+            when bin = {{ missing }} then 'missing'
+            else 'number'
+        end,
+        bin,
+        case when bin is null then cohort_value end
 
 ),
 
@@ -61,7 +69,7 @@ reference_values as (
         references_used.reference_start_date,
         references_used.reference_end_date,
         counts.feature,
-        counts.is_numeric,
+        counts.bin_kind,
         counts.bin,
         counts.value,
         sum(counts.row_count) as row_count
@@ -78,22 +86,9 @@ reference_values as (
         references_used.reference_start_date,
         references_used.reference_end_date,
         counts.feature,
-        counts.is_numeric,
+        counts.bin_kind,
         counts.bin,
         counts.value
-
-),
-
-kinds_of_values as (
-
-    select
-        *,
-        case
-            when is_numeric = 0 then 'value'
-            when bin = {{ missing }} then 'missing'
-            else 'number'
-        end as bin_kind
-    from reference_values
 
 ),
 
@@ -113,7 +108,7 @@ ranked_values as (
             partition by {{ reference | join(', ') }}, feature, bin_kind
             order by row_count desc, value asc
         ) as value_rank
-    from kinds_of_values
+    from reference_values
 
 ),
 
@@ -188,7 +183,7 @@ judged_values as (
         windows.reference_start_date,
         windows.reference_end_date,
         counts.feature,
-        counts.is_numeric,
+        counts.bin_kind,
         counts.bin,
         counts.value,
         sum(counts.row_count) as row_count
@@ -207,7 +202,7 @@ judged_values as (
         windows.reference_start_date,
         windows.reference_end_date,
         counts.feature,
-        counts.is_numeric,
+        counts.bin_kind,
         counts.bin,
         counts.value
 
@@ -219,12 +214,7 @@ judged_groups as (
         {% for column in look -%}
         judged_values.{{ column }},
         {% endfor -%}
-        case
-            when judged_values.is_numeric = 1 and judged_values.bin = {{ missing }}
-            then 'missing'
-            when judged_values.is_numeric = 1 then 'number'
-            else 'value'
-        end as bin_kind,
+        judged_values.bin_kind,
         coalesce(bounded_groups.group_number, 0) as group_number,
         sum(judged_values.row_count) as row_count
     from judged_values
@@ -233,30 +223,19 @@ judged_groups as (
             {{ log_loss.same_columns(
                 reference + ['feature'], 'judged_values', 'bounded_groups'
             ) }}
+            and judged_values.bin_kind = bounded_groups.bin_kind
             and (
                 (
-                    judged_values.is_numeric = 1
-                    and judged_values.bin < {{ missing }}
-                    and bounded_groups.bin_kind = 'number'
-                    and judged_values.bin > bounded_groups.previous_last_bin
+                    judged_values.bin > bounded_groups.previous_last_bin
                     and judged_values.bin <= bounded_groups.reaching_bin
                 )
-                or (
-                    judged_values.is_numeric = 0
-                    and bounded_groups.bin_kind = 'value'
-                    and judged_values.value = bounded_groups.value
-                )
+                or judged_values.value = bounded_groups.value
             )
     group by
         {% for column in look -%}
         judged_values.{{ column }},
         {% endfor -%}
-        case
-            when judged_values.is_numeric = 1 and judged_values.bin = {{ missing }}
-            then 'missing'
-            when judged_values.is_numeric = 1 then 'number'
-            else 'value'
-        end,
+        judged_values.bin_kind,
         coalesce(bounded_groups.group_number, 0)
 
 ),
