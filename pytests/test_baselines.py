@@ -112,7 +112,7 @@ def test_weighted_losses_are_a_ratio_over_days(
     rows = whole_demo.rows(
         "select * from main.int_log_loss__threshold_values"
         f" where rule = 'weighted_log_loss' and evaluation_date = date '{day}'"
-        " and not is_immature"
+        " and decided_finding is null"
     )
     assert rows
     for row in rows:

@@ -39,6 +39,10 @@ VARIABLES = {
         }
     ],
 }
+FEATURES = [
+    {"column": "seats", "type": "numeric"},
+    {"column": "carrier", "type": "categorical"},
+]
 NUMBERS = {"seats", "probability", *CLASSES.values()}
 
 
@@ -76,15 +80,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
 
 @pytest.fixture(scope="module")
 def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
-    return demo_project(tmp_path_factory)
+    return demo_project(tmp_path_factory, log_loss_features=FEATURES)
 
 
 def demo_project(
-    tmp_path_factory: pytest.TempPathFactory, *arguments: str
+    tmp_path_factory: pytest.TempPathFactory, *arguments: str, **variables: object
 ) -> UserProject:
     directory = tmp_path_factory.mktemp("demo")
     project = UserProject(
-        directory / "warehouse.duckdb", directory / "target", dict(VARIABLES)
+        directory / "warehouse.duckdb", directory / "target", VARIABLES | variables
     )
     for table in ("predictions", "labels"):
         rows = seed(f"demo_{table}")

@@ -1,5 +1,5 @@
--- What: warns while a row of the thresholds names a model, cohort or label that the
--- data has never had.
+-- What: warns while a row of the thresholds names a model, cohort, feature or label
+-- that the data has never had.
 -- When it matters: a misspelt name is a limit that can never be breached.
 -- How to resolve: correct the name in the returned row, or drop the row.
 {{ config(severity='warn') }}
@@ -11,9 +11,20 @@ scopes as (
     select distinct
         model_name,
         cohort_name,
-        cohort_value
+        cohort_value,
+        0 as is_feature
     from {{ ref('int_log_loss__rollup') }}
     where grain in ('overall', 'cohort', 'label_event')
+
+    union all
+
+    select distinct
+        model_name,
+        cohort_name,
+        'all' as cohort_value,
+        1 as is_feature
+    from {{ ref('int_log_loss__rollup') }}
+    where grain = 'feature'
 
 ),
 
@@ -57,6 +68,11 @@ matches as (
     inner join scopes
         on
             (thresholds.rule <> 'cohort_log_loss' or scopes.cohort_name <> 'all')
+            and scopes.is_feature = case
+                when thresholds.rule in {{ log_loss.rules_with('grain', 'feature') }}
+                then 1
+                else 0
+            end
             and thresholds.model_name in (scopes.model_name, '*')
             and thresholds.cohort_name in (scopes.cohort_name, '*')
             and thresholds.cohort_value in (scopes.cohort_value, '*')

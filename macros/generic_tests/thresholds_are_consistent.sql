@@ -47,6 +47,7 @@ judged as (
             then 'cohort_value is given without cohort_name'
             when
                 rule not in {{ log_loss.rules_with('grain', 'cohort') }}
+                and rule not in {{ log_loss.rules_with('grain', 'feature') }}
                 and cohort_name not in ('*', 'all')
             then 'a cohort is given, and the rule has none'
             when

@@ -192,3 +192,27 @@
     {%- endfor -%}
     {{- return(log_loss.case_model(branches)) -}}
 {% endmacro %}
+
+
+{#
+    How many events there are among the entries of a label that the roll-up has added up:
+    of two classes those of the positive one, of more those whose likeliest class it was.
+#}
+{% macro event_count(label, entry_count, correct_count) %}
+    {{- return(adapter.dispatch('event_count', 'log_loss')(
+        label, entry_count, correct_count
+    )) -}}
+{% endmacro %}
+
+{% macro default__event_count(label, entry_count, correct_count) %}
+    {%- set branches = [] -%}
+    {%- for model in log_loss.configuration().models -%}
+        {%- set positive = log_loss.text_literal(model.classes[-1].label) -%}
+        {%- do branches.append(
+            'case when ' ~ label ~ ' = ' ~ positive ~ ' then ' ~ entry_count
+            ~ ' else 0 end' if model.classes | length == 2
+            else correct_count
+        ) -%}
+    {%- endfor -%}
+    {{- return(log_loss.case_model(branches)) -}}
+{% endmacro %}

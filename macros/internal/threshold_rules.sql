@@ -2,11 +2,13 @@
     The rules that a thresholds relation may name:
 
         bad_side      the side of its limits on which a value is bad
-        grain         what it has one value of: a version, a cohort or a label
+        grain         what it has one value of: a version, a cohort, a label or a feature,
+                      which stands where others have a cohort
         has_coverage  whether it rests on labels, so that min_coverage says something
         may_page      whether an error wakes somebody; other rules open a ticket
         has_loss_baseline  whether it is a loss above a baseline
         needs_two_windows  whether a finding counts once it was found in two windows
+        is_two_sided  whether its limits apply to the size of a value, whatever its sign
 #}
 {% macro threshold_rules() %}
     {{ return(adapter.dispatch('threshold_rules', 'log_loss')()) }}
@@ -20,12 +22,19 @@
         ('class_log_loss', 'above', 'label', true),
         ('class_log_loss_ratio', 'above', 'label', true),
         ('weighted_log_loss', 'above', 'version', true),
+        ('p95_log_loss', 'above', 'version', true),
+        ('p99_log_loss', 'above', 'version', true),
+        ('validation_log_loss_ratio', 'above', 'version', true),
         ('mean_log_loss_increase', 'above', 'version', true),
         ('cohort_log_loss_increase', 'above', 'cohort', true),
         ('class_log_loss_increase', 'above', 'label', true),
         ('fast_burn_rate', 'above', 'version', true),
         ('slow_burn_rate', 'above', 'version', true),
         ('log_loss_trend', 'above', 'version', true),
+        ('calibration_gap', 'above', 'version', true),
+        ('event_share_shift', 'above', 'version', true),
+        ('score_drift', 'above', 'version', false),
+        ('feature_drift', 'above', 'feature', false),
         ('canary_difference', 'above', 'version', false),
         ('clipped_loss_share', 'above', 'version', true),
         ('correction_rate', 'above', 'version', true),
@@ -42,6 +51,7 @@
                 rule.endswith('_increase') or rule.endswith('_burn_rate'),
             'needs_two_windows': rule.endswith('_increase')
                 or rule == 'label_coverage_drop',
+            'is_two_sided': rule in ['calibration_gap', 'event_share_shift'],
             'may_page': rule in [
                 'mean_log_loss', 'cohort_log_loss', 'mean_log_loss_increase',
                 'cohort_log_loss_increase', 'fast_burn_rate', 'canary_difference',

@@ -13,7 +13,8 @@
 
 {#
     Hart's rational approximation (1968, no. 5666), and beyond 7 the first five steps of
-    the continued fraction, as a quotient of two polynomials. 1e-300 stands for less: Postgres stops where nothing is left.
+    the continued fraction, as a quotient of two polynomials. 1e-300 stands for less:
+    Postgres stops where nothing is left.
 #}
 {% macro _normal_tail_beyond(z) -%}
     {%- set above = [

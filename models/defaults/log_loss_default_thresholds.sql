@@ -1,7 +1,8 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set budget = settings.error_budget -%}
 -- Rules that hold for every model: broken numbers, input that is turned away or comes
--- twice, and losses above the model's own baseline.
+-- twice, losses above the model's own baseline, labels that are not what the scores
+-- promised, and predictions that are not those of the past.
 {%- for rule, warn_at, error_at in [
     ('non_finite_count', 'null', 0),
     ('rejected_share', '0.01', '0.05'),
@@ -14,6 +15,10 @@
     ('fast_burn_rate', 'null', budget.page.factor),
     ('slow_burn_rate', budget.ticket.factor, 'null'),
     ('log_loss_trend', '0.10', 'null'),
+    ('calibration_gap', '0.10', 'null'),
+    ('event_share_shift', '0.10', 'null'),
+    ('score_drift', '0.10', '0.25'),
+    ('feature_drift', '0.10', '0.25'),
     ('canary_difference', 'null', settings.rollback_margin),
 ] %}
 {{ 'union all\n' if not loop.first }}

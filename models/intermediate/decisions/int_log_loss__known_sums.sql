@@ -1,9 +1,10 @@
 {#- what the rules that look back are made of -#}
 {%- set sums = log_loss.rollup_sums() | selectattr('name', 'in', [
     'clipped_count', 'weighted_count', 'loss_sum', 'loss_squared_sum',
-    'weighted_loss_sum', 'weight_sum',
+    'weighted_loss_sum', 'weight_sum', 'entropy_sum', 'entropy_variance_sum',
+    'score_sum', 'score_squared_sum',
 ]) | list -%}
-{%- set counts = ['prediction_count', 'labeled_count'] -%}
+{%- set counts = ['prediction_count', 'labeled_count', 'event_count'] -%}
 {%- set cell -%}
         metric_date,
         {{ log_loss.scope_columns() | join(',\n        ') }},
@@ -31,6 +32,14 @@ label_changes as (
             as prediction_count,
         sum(case when entry_type = 'prediction' then 0 else entry_count end)
             as labeled_count,
+        sum(
+            case
+                when entry_type = 'prediction' then 0
+                else {{ log_loss.event_count(
+                    'label', 'entry_count', 'correct_count'
+                ) | indent(16) }}
+            end
+        ) as event_count,
         {% for sum in sums -%}
         sum(
             case when entry_type = 'prediction' then 0 else {{ sum.name }} end
@@ -94,6 +103,7 @@ select
     coalesce(known_until, {{ log_loss.date_literal('9999-12-31') }}) as known_until,
     cast(prediction_count as {{ dbt.type_bigint() }}) as prediction_count,
     cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
+    cast(event_count as {{ dbt.type_bigint() }}) as event_count,
     -- what signed sums leave behind when all they counted has gone again is rounding
     {% for sum in sums -%}
     cast(

@@ -58,6 +58,10 @@ judged as (
     select
         *,
         {{ log_loss.limit_sign() }} as sign,
+        case
+            when rule in {{ log_loss.rules_with('is_two_sided', true) }} then abs(value)
+            else value
+        end as size,
         -- how days vary in training, nobody knows: nothing is an error against it
         case
             when coalesce(baseline_source, '') <> 'validation' then error_at
@@ -81,7 +85,6 @@ findings as (
     select
         *,
         case
-            when is_immature then 'immature'
             when decided_finding is not null then decided_finding
             when
                 judged_value is null
@@ -116,10 +119,10 @@ findings as (
         end as finding,
         -- by its size alone
         case
-            when is_negligible or value is null then 'ok'
-            when error_limit is not null and not (sign * value <= sign * error_limit)
+            when is_negligible or size is null then 'ok'
+            when error_limit is not null and not (sign * size <= sign * error_limit)
             then 'error'
-            when warn_limit is not null and not (sign * value <= sign * warn_limit)
+            when warn_limit is not null and not (sign * size <= sign * warn_limit)
             then 'warn'
             else 'ok'
         end as unproven_finding

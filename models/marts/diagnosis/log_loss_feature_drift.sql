@@ -3,8 +3,11 @@ with
 
 drifts as (
 
-    select * from {{ ref('int_log_loss__drifts') }}
-    where feature <> '(score)'
+    select drifts.*
+    from {{ ref('int_log_loss__drifts') }} as drifts
+    inner join {{ ref('int_log_loss__clock') }} as clock
+        on drifts.known_by = clock.as_of_date
+    where drifts.feature <> '(score)'
 
 ),
 
@@ -136,3 +139,4 @@ inner join windows
         and judged.model_version = windows.model_version
         and judged.metric_date = windows.metric_date
         and judged.window_days = windows.window_days
+        and judged.known_by = windows.known_by

@@ -1,9 +1,10 @@
 {%- set version = ['model_name', 'model_version'] -%}
 {%- set reference = [
-    'model_name', 'reference_version', 'reference_start_date', 'reference_end_date'
+    'model_name', 'reference_version', 'reference_start_date', 'reference_end_date',
+    'reference_known_by',
 ] -%}
 {%- set look = [
-    'model_name', 'model_version', 'metric_date', 'window_days', 'feature'
+    'model_name', 'model_version', 'metric_date', 'window_days', 'known_by', 'feature'
 ] -%}
 {%- set missing = 2000000000 -%}
 {%- set lowest = -2147483648 -%}
@@ -21,6 +22,7 @@ counts as (
 
     select
         metric_date,
+        recorded_date,
         {{ version | join(',\n        ') }},
         case when grain = 'score_bin' then '(score)' else cohort_name end as feature,
         case
@@ -35,6 +37,7 @@ counts as (
     where entry_type = 'prediction'
     group by
         metric_date,
+        recorded_date,
         {{ version | join(',\n        ') }},
         case when grain = 'score_bin' then '(score)' else cohort_name end,
         case
@@ -64,10 +67,9 @@ references_used as (
 reference_values as (
 
     select
-        references_used.model_name,
-        references_used.reference_version,
-        references_used.reference_start_date,
-        references_used.reference_end_date,
+        {% for column in reference -%}
+        references_used.{{ column }},
+        {% endfor -%}
         counts.feature,
         counts.bin_kind,
         counts.bin,
@@ -80,11 +82,11 @@ reference_values as (
             and references_used.reference_version = counts.model_version
             and references_used.reference_start_date <= counts.metric_date
             and references_used.reference_end_date >= counts.metric_date
+            and references_used.reference_known_by >= counts.recorded_date
     group by
-        references_used.model_name,
-        references_used.reference_version,
-        references_used.reference_start_date,
-        references_used.reference_end_date,
+        {% for column in reference -%}
+        references_used.{{ column }},
+        {% endfor -%}
         counts.feature,
         counts.bin_kind,
         counts.bin,
@@ -179,9 +181,9 @@ judged_values as (
         {% for column in look[:-1] -%}
         windows.{{ column }},
         {% endfor -%}
-        windows.reference_version,
-        windows.reference_start_date,
-        windows.reference_end_date,
+        {% for column in reference[1:] -%}
+        windows.{{ column }},
+        {% endfor -%}
         counts.feature,
         counts.bin_kind,
         counts.bin,
@@ -194,13 +196,14 @@ judged_values as (
             and windows.model_version = counts.model_version
             and windows.start_date <= counts.metric_date
             and windows.metric_date >= counts.metric_date
+            and windows.known_by >= counts.recorded_date
     group by
         {% for column in look[:-1] -%}
         windows.{{ column }},
         {% endfor -%}
-        windows.reference_version,
-        windows.reference_start_date,
-        windows.reference_end_date,
+        {% for column in reference[1:] -%}
+        windows.{{ column }},
+        {% endfor -%}
         counts.feature,
         counts.bin_kind,
         counts.bin,
@@ -322,30 +325,70 @@ terms as (
         ) as divergence_term
     from shares
 
+),
+
+sums as (
+
+    select
+        {{ look | join(',\n        ') }},
+        max(case when bin_kind = 'value' then 'categorical' else 'numeric' end)
+            as feature_type,
+        cast(max(reference_total) as {{ dbt.type_bigint() }}) as reference_count,
+        cast(max(total) as {{ dbt.type_bigint() }}) as prediction_count,
+        cast(max(cell_count) as {{ dbt.type_bigint() }}) as cell_count,
+        sum(psi_term) as psi,
+        {{ log_loss.safe_divide('1', 'max(reference_total)') }}
+        + {{ log_loss.safe_divide('1', 'max(total)') }} as sampling_variance,
+        case
+            when sum(divergence_term) > 0
+            then sqrt(sum(divergence_term) / ln({{ log_loss.double(2) }}))
+            else {{ log_loss.double(0) }}
+        end as jensen_shannon_distance,
+        {{ log_loss.safe_divide(
+            "sum(case when bin_kind = 'missing' then reference_count else 0 end)",
+            'max(reference_total)'
+        ) }} as reference_missing_share,
+        {{ log_loss.safe_divide(
+            "sum(case when bin_kind = 'missing' then row_count else 0 end)", 'max(total)'
+        ) }} as missing_share
+    from terms
+    group by {{ look | join(',\n        ') }}
+
+),
+
+-- what the index of two samples alike is, in units of that, is distributed like
+-- chi-squared, and the cube root of that nearly normally (Wilson and Hilferty 1931)
+cube_roots as (
+
+    select
+        *,
+        case
+            when
+                cell_count > 1
+                and reference_count >= 5 * cell_count
+                and prediction_count >= 5 * cell_count
+            then power(
+                psi / sampling_variance / (cell_count - 1),
+                {{ log_loss.double(1) }} / 3
+            )
+        end as cube_root,
+        {{ log_loss.double(2) }} / 9 / nullif(cell_count - 1, 0) as cube_root_variance
+    from sums
+
 )
 
 select
     {{ look | join(',\n    ') }},
-    max(case when bin_kind = 'value' then 'categorical' else 'numeric' end)
-        as feature_type,
-    cast(max(reference_total) as {{ dbt.type_bigint() }}) as reference_count,
-    cast(max(total) as {{ dbt.type_bigint() }}) as prediction_count,
-    cast(max(cell_count) as {{ dbt.type_bigint() }}) as cell_count,
-    sum(psi_term) as psi,
-    {{ log_loss.double(1) }} * (max(cell_count) - 1)
-    * ({{ log_loss.safe_divide('1', 'max(reference_total)') }}
-        + {{ log_loss.safe_divide('1', 'max(total)') }}) as psi_if_unchanged,
-    case
-        when sum(divergence_term) > 0
-        then sqrt(sum(divergence_term) / ln({{ log_loss.double(2) }}))
-        else {{ log_loss.double(0) }}
-    end as jensen_shannon_distance,
-    {{ log_loss.safe_divide(
-        "sum(case when bin_kind = 'missing' then reference_count else 0 end)",
-        'max(reference_total)'
-    ) }} as reference_missing_share,
-    {{ log_loss.safe_divide(
-        "sum(case when bin_kind = 'missing' then row_count else 0 end)", 'max(total)'
-    ) }} as missing_share
-from terms
-group by {{ look | join(',\n    ') }}
+    feature_type,
+    reference_count,
+    prediction_count,
+    cell_count,
+    psi,
+    (cell_count - 1) * sampling_variance as psi_if_unchanged,
+    {{ log_loss.normal_upper_tail(
+        '(cube_root - 1 + cube_root_variance) / sqrt(cube_root_variance)'
+    ) | indent(4) }} as p_value,
+    jensen_shannon_distance,
+    reference_missing_share,
+    missing_share
+from cube_roots

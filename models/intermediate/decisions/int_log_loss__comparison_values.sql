@@ -1,0 +1,360 @@
+{%- set settings = log_loss.configuration() -%}
+{%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
+{%- set scope_of = log_loss.scope_columns -%}
+{%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
+{%- set null_text = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
+{%- set drift_days = log_loss.drift_windows() | max -%}
+{%- set measures = [
+    {'rule': 'rule', 'from': 'increases', 'value': 'relative_increase',
+     'sample': 'labeled_count', 'judged_by': 'test', 'scale': 'log'},
+    {'rule': 'rule', 'from': 'burn_speeds', 'value': 'burn_rate',
+     'sample': 'labeled_count', 'judged_by': 'test'},
+    {'rule': "'label_coverage_drop'", 'from': 'coverage_drops', 'value': 'coverage_drop',
+     'sample': 'prediction_count', 'judged_by': 'test', 'scale': 'share'},
+    {'rule': "'log_loss_trend'", 'from': 'trends', 'value': 'relative_rise',
+     'sample': 'labeled_count', 'judged_by': 'test'},
+    {'rule': 'rule', 'from': 'miscalibrations', 'value': 'relative_excess',
+     'sample': 'labeled_count', 'judged_by': 'test'},
+    {'rule': 'rule', 'from': 'drifts', 'value': 'psi', 'sample': 'prediction_count',
+     'judged_by': 'test'},
+    {'rule': "'canary_difference'", 'from': 'canaries', 'value': 'difference',
+     'sample': 'labeled_count', 'finding': 'finding'},
+] -%}
+-- What the rules measure that compare, with a baseline, with the scores or with earlier
+-- predictions, and by how far what they find could be chance.
+with
+
+evaluation_dates as (
+
+    select * from {{ ref('int_log_loss__evaluation_dates') }}
+
+),
+
+losses as (
+
+    select * from {{ ref('int_log_loss__judged_losses') }}
+    where label = 'all'
+
+),
+
+comparisons as (
+
+    select * from {{ ref('int_log_loss__baseline_comparisons') }}
+    where
+        measure = 'log_loss'
+        and window_name = 'judged'
+
+),
+
+increases as (
+
+    select
+        case
+            when judged.label <> 'all' then 'class_log_loss_increase'
+            when judged.cohort_name <> 'all' then 'cohort_log_loss_increase'
+            else 'mean_log_loss_increase'
+        end as rule,
+        judged.evaluation_date,
+        {{ scope_of('judged') | join(',\n        ') }},
+        judged.label,
+        judged.window_start_date,
+        judged.window_end_date,
+        judged.labeled_count,
+        judged.label_coverage,
+        comparisons.relative_increase,
+        comparisons.increase,
+        comparisons.baseline_mean as baseline_value,
+        comparisons.baseline_source,
+        comparisons.standard_error,
+        comparisons.degrees_of_freedom,
+        comparisons.z_rows,
+        comparisons.z_days,
+        {{ log_loss.proven_p_value(
+            'comparisons.p_value', 'comparisons.row_count', 'losses.rarest_label_count'
+        ) | indent(8) }} as p_value
+    from {{ ref('int_log_loss__judged_losses') }} as judged
+    inner join losses
+        on
+            judged.evaluation_date = losses.evaluation_date
+            and {{ log_loss.same_scope('judged', 'losses') }}
+    -- without a baseline there is nothing to say, and the status says that
+    left join comparisons
+        on
+            judged.evaluation_date = comparisons.evaluation_date
+            and {{ log_loss.same_scope('judged', 'comparisons') }}
+            and judged.label = comparisons.label
+    where judged.label = 'all' or judged.cohort_name = 'all'
+
+),
+
+coverage_drops as (
+
+    select
+        evaluation_date,
+        {{ scope }},
+        label,
+        window_start_date,
+        window_end_date,
+        prediction_count,
+        cast(round(prediction_count * (1 - mean_value)) as {{ dbt.type_bigint() }})
+            as labeled_count,
+        1 - mean_value as label_coverage,
+        increase as coverage_drop,
+        -- a share, that no least number of nats applies to
+        {{ null_double }} as increase,
+        1 - baseline_mean as baseline_value,
+        baseline_source,
+        standard_error,
+        degrees_of_freedom,
+        z_rows,
+        z_days,
+        {{ log_loss.proven_p_value('p_value', 'row_count') | indent(8) }} as p_value
+    from {{ ref('int_log_loss__baseline_comparisons') }}
+    where
+        measure = 'unlabeled_share'
+        and window_name = 'judged'
+
+),
+
+-- fast enough in the long window, and still in the short one
+burn_rates as (
+
+    select * from {{ ref('int_log_loss__burn_rates') }}
+
+),
+
+burn_speeds as (
+
+    {% for rule, windows in [
+        ('fast_burn_rate', settings.error_budget.page),
+        ('slow_burn_rate', settings.error_budget.ticket),
+    ] -%}
+    select
+        '{{ rule }}' as rule,
+        long_rates.evaluation_date,
+        {{ scope_of('long_rates') | join(',\n        ') }},
+        'all' as label,
+        long_rates.window_start_date,
+        long_rates.window_end_date,
+        long_rates.labeled_count,
+        losses.label_coverage,
+        case
+            when short_rates.burn_rate < long_rates.burn_rate then short_rates.burn_rate
+            else long_rates.burn_rate
+        end as burn_rate,
+        long_rates.increase,
+        long_rates.baseline_mean_log_loss as baseline_value,
+        long_rates.baseline_source,
+        {{ null_double }} as z_rows,
+        {{ null_double }} as z_days,
+        {{ log_loss.proven_p_value(
+            'long_rates.p_value', 'long_rates.labeled_count', 'losses.rarest_label_count'
+        ) | indent(8) }} as p_value
+    from burn_rates as long_rates
+    inner join burn_rates as short_rates
+        on
+            long_rates.evaluation_date = short_rates.evaluation_date
+            and {{ log_loss.same_scope('long_rates', 'short_rates') }}
+    inner join losses
+        on
+            long_rates.evaluation_date = losses.evaluation_date
+            and {{ log_loss.same_scope('long_rates', 'losses') }}
+    where
+        long_rates.window_days = {{ windows.long_days }}
+        and short_rates.window_days = {{ windows.short_days }}
+    {%- if not loop.last %}
+
+    union all
+
+    {% endif %}
+    {%- endfor %}
+
+),
+
+trends as (
+
+    select
+        trends.evaluation_date,
+        {{ scope_of('trends') | join(',\n        ') }},
+        'all' as label,
+        trends.window_start_date,
+        trends.window_end_date,
+        trends.labeled_count,
+        losses.label_coverage,
+        {{ log_loss.safe_divide(
+            'trends.rise', 'trends.mean_log_loss'
+        ) }} as relative_rise,
+        trends.rise as increase,
+        {{ null_double }} as baseline_value,
+        {{ null_text }} as baseline_source,
+        {{ null_double }} as z_rows,
+        {{ null_double }} as z_days,
+        {{ log_loss.proven_p_value(
+            'trends.p_value', 'trends.labeled_count', 'losses.rarest_label_count'
+        ) | indent(8) }} as p_value
+    from {{ ref('int_log_loss__trends') }} as trends
+    inner join losses
+        on
+            trends.evaluation_date = losses.evaluation_date
+            and {{ log_loss.same_scope('trends', 'losses') }}
+
+),
+
+-- the labels beside what the scores promised
+miscalibrations as (
+
+    select
+        tests.rule,
+        tests.evaluation_date,
+        {{ scope_of('tests') | join(',\n        ') }},
+        'all' as label,
+        tests.window_start_date,
+        tests.window_end_date,
+        tests.labeled_count,
+        losses.label_coverage,
+        tests.relative_excess,
+        -- nats, that the least number of them applies to; or a share, that it does not
+        case when tests.rule = 'calibration_gap' then abs(tests.mean_excess) end
+            as increase,
+        tests.expected_mean as baseline_value,
+        {{ null_text }} as baseline_source,
+        tests.z_rows,
+        tests.z_days,
+        {{ log_loss.proven_p_value(
+            'tests.p_value', 'tests.labeled_count', 'losses.rarest_label_count'
+        ) | indent(8) }} as p_value
+    from {{ ref('int_log_loss__calibration_tests') }} as tests
+    inner join losses
+        on
+            tests.evaluation_date = losses.evaluation_date
+            and {{ log_loss.same_scope('tests', 'losses') }}
+
+),
+
+-- the last days as they were known on each date
+recent_drifts as (
+
+    select
+        drifts.*,
+        evaluation_dates.evaluation_date,
+        row_number() over (
+            partition by
+                evaluation_dates.evaluation_date,
+                drifts.model_name,
+                drifts.model_version,
+                drifts.feature
+            order by drifts.metric_date desc
+        ) as recency_rank
+    from {{ ref('int_log_loss__drifts') }} as drifts
+    inner join evaluation_dates
+        on
+            drifts.known_by = evaluation_dates.evaluation_date
+            and drifts.metric_date > {{ log_loss.add_days(
+                'evaluation_dates.evaluation_date', -drift_days
+            ) }}
+    where drifts.window_days = {{ drift_days }}
+
+),
+
+-- a feature stands where others have a cohort
+drifts as (
+
+    select
+        case when feature = '(score)' then 'score_drift' else 'feature_drift' end
+            as rule,
+        evaluation_date,
+        model_name,
+        model_version,
+        case when feature = '(score)' then 'all' else feature end as cohort_name,
+        'all' as cohort_value,
+        'all' as label,
+        {{ log_loss.add_days('metric_date', 1 - drift_days) }} as window_start_date,
+        metric_date as window_end_date,
+        prediction_count,
+        cast(null as {{ dbt.type_bigint() }}) as labeled_count,
+        {{ null_double }} as label_coverage,
+        psi,
+        {{ null_double }} as increase,
+        psi_if_unchanged as baseline_value,
+        {{ null_text }} as baseline_source,
+        {{ null_double }} as z_rows,
+        {{ null_double }} as z_days,
+        p_value
+    from recent_drifts
+    where recency_rank = 1
+
+),
+
+-- one that has left harms nobody any more
+canaries_deployed as (
+
+    select
+        model_name,
+        model_version,
+        max(
+            coalesce(
+                cast(retired_at as date), {{ log_loss.date_literal('9999-12-31') }}
+            )
+        ) as end_date
+    from {{ ref('stg_log_loss__deployments') }}
+    where
+        role = 'canary'
+        and deployed_at is not null
+    group by
+        model_name,
+        model_version
+
+),
+
+-- the last look at each canary; a shadow harms nobody
+ranked_looks as (
+
+    select
+        evaluation_dates.evaluation_date,
+        looks.model_name,
+        looks.candidate_version as model_version,
+        'all' as cohort_name,
+        'all' as cohort_value,
+        'all' as label,
+        looks.metric_date as window_start_date,
+        looks.metric_date as window_end_date,
+        looks.candidate_labeled_count as labeled_count,
+        {{ null_double }} as label_coverage,
+        looks.difference,
+        case looks.decision when 'rollback' then 'error' else 'ok' end
+            as finding,
+        row_number() over (
+            partition by
+                evaluation_dates.evaluation_date,
+                looks.model_name,
+                looks.candidate_version
+            order by
+                looks.metric_date desc,
+                case looks.decision when 'rollback' then 0 else 1 end asc,
+                looks.baseline_version asc
+        ) as look_rank
+    from {{ ref('int_log_loss__version_looks') }} as looks
+    inner join canaries_deployed
+        on
+            looks.model_name = canaries_deployed.model_name
+            and looks.candidate_version = canaries_deployed.model_version
+    inner join evaluation_dates
+        on
+            looks.as_of_date <= evaluation_dates.evaluation_date
+            and canaries_deployed.end_date > evaluation_dates.evaluation_date
+            and looks.metric_date > {{ log_loss.add_days(
+                'evaluation_dates.evaluation_date',
+                -settings.mature_days - settings.evaluation_days
+            ) }}
+    where looks.role = 'canary'
+
+),
+
+canaries as (
+
+    select * from ranked_looks
+    where look_rank = 1
+
+)
+
+{{ log_loss.measured_rules(measures) }}

@@ -1,0 +1,221 @@
+{%- set settings = log_loss.configuration() -%}
+{%- set baseline = settings.baseline -%}
+{%- set version = ['model_name', 'model_version'] -%}
+{%- set look = version + ['metric_date', 'window_days', 'start_date', 'known_by'] -%}
+{%- set longest = log_loss.drift_windows() | max -%}
+-- Which days are judged on each day, and which ones they are compared with.
+with
+
+entries as (
+
+    {{ log_loss.rollup_rows(['overall']) }}
+
+),
+
+-- how many predictions of each day came when
+arrivals as (
+
+    select
+        metric_date,
+        {{ version | join(',\n        ') }},
+        recorded_date,
+        sum(entry_count) as prediction_count
+    from entries
+    where entry_type = 'prediction'
+    group by
+        metric_date,
+        {{ version | join(',\n        ') }},
+        recorded_date
+
+),
+
+clock as (
+
+    select
+        as_of_date,
+        {{ log_loss.add_days('as_of_date', -settings.alert_history_days) }}
+            as before_date
+    from {{ ref('int_log_loss__clock') }}
+
+),
+
+-- every day as it is known today, and the last one as it was on each evaluation date
+ends as (
+
+    {% for length in log_loss.drift_windows() -%}
+    select
+        arrivals.model_name,
+        arrivals.model_version,
+        arrivals.metric_date,
+        {{ length }} as window_days,
+        clock.as_of_date as known_by
+    from arrivals
+    inner join clock on arrivals.metric_date > clock.before_date
+
+    union distinct
+
+    {% endfor -%}
+    select
+        arrivals.model_name,
+        arrivals.model_version,
+        max(arrivals.metric_date) as metric_date,
+        {{ longest }} as window_days,
+        evaluation_dates.evaluation_date as known_by
+    from arrivals
+    inner join {{ ref('int_log_loss__evaluation_dates') }} as evaluation_dates
+        on
+            arrivals.recorded_date <= evaluation_dates.evaluation_date
+            and arrivals.metric_date <= evaluation_dates.evaluation_date
+            and arrivals.metric_date > {{ log_loss.add_days(
+                'evaluation_dates.evaluation_date', -longest
+            ) }}
+    group by
+        arrivals.model_name,
+        arrivals.model_version,
+        evaluation_dates.evaluation_date
+
+),
+
+looks as (
+
+    select
+        *,
+        {{ log_loss.add_days('metric_date', '1 - window_days') }} as start_date
+    from ends
+
+),
+
+-- the days before the window that a version is compared with, as they were known then
+own_days as (
+
+    select
+        {% for column in look -%}
+        looks.{{ column }},
+        {% endfor -%}
+        arrivals.metric_date as reference_date,
+        max(arrivals.recorded_date) as recorded_date,
+        row_number() over (
+            partition by
+                {% for column in look -%}
+                looks.{{ column }}{{ ',' if not loop.last }}
+                {% endfor %}
+            order by
+                arrivals.metric_date {{ 'desc' if baseline.is_trailing else 'asc' }}
+        ) as day_number
+    from looks
+    inner join arrivals
+        on
+            looks.model_name = arrivals.model_name
+            and looks.model_version = arrivals.model_version
+            and looks.known_by >= arrivals.recorded_date
+            and {{ log_loss.add_days('looks.start_date', -baseline.gap_days) }}
+            > arrivals.metric_date
+            {%- if baseline.start_date %}
+            and arrivals.metric_date
+            between {{ log_loss.date_literal(baseline.start_date) }}
+            and {{ log_loss.date_literal(baseline.end_date) }}
+            {%- endif %}
+    group by
+        {% for column in look -%}
+        looks.{{ column }},
+        {% endfor -%}
+        arrivals.metric_date
+
+),
+
+own_references as (
+
+    select
+        {{ look | join(',\n        ') }},
+        min(reference_date) as reference_start_date,
+        max(reference_date) as reference_end_date,
+        max(recorded_date) as reference_known_by
+    from own_days
+    where day_number <= {{ baseline.days }}
+    group by
+        {{ look | join(',\n        ') }}
+    having count(*) >= {{ baseline.min_days }}
+
+),
+
+launches as (
+
+    select
+        looks.model_name,
+        looks.model_version,
+        looks.known_by,
+        min(arrivals.metric_date) as first_date
+    from looks
+    inner join arrivals
+        on
+            looks.model_name = arrivals.model_name
+            and looks.model_version = arrivals.model_version
+            and looks.known_by >= arrivals.recorded_date
+    group by
+        looks.model_name,
+        looks.model_version,
+        looks.known_by
+
+),
+
+-- the version that served most in the days before
+lenders as (
+
+    select
+        launches.model_name,
+        launches.model_version,
+        launches.known_by,
+        arrivals.model_version as reference_version,
+        min(arrivals.metric_date) as reference_start_date,
+        max(arrivals.metric_date) as reference_end_date,
+        max(arrivals.recorded_date) as reference_known_by,
+        row_number() over (
+            partition by
+                launches.model_name, launches.model_version, launches.known_by
+            order by
+                sum(arrivals.prediction_count) desc, arrivals.model_version asc
+        ) as lender_rank
+    from launches
+    inner join arrivals
+        on
+            launches.model_name = arrivals.model_name
+            and launches.model_version <> arrivals.model_version
+            and launches.known_by >= arrivals.recorded_date
+            and launches.first_date > arrivals.metric_date
+            and {{ log_loss.add_days('launches.first_date', -baseline.days - 1) }}
+            < arrivals.metric_date
+    group by
+        launches.model_name,
+        launches.model_version,
+        launches.known_by,
+        arrivals.model_version
+    having count(distinct arrivals.metric_date) >= {{ baseline.min_days }}
+
+)
+
+select
+    {% for column in look -%}
+    looks.{{ column }},
+    {% endfor -%}
+    case
+        when own_references.model_name is not null then looks.model_version
+        else lenders.reference_version
+    end as reference_version,
+    {% for column in [
+        'reference_start_date', 'reference_end_date', 'reference_known_by'
+    ] -%}
+    coalesce(own_references.{{ column }}, lenders.{{ column }}) as {{ column }}
+    {{- ',' if not loop.last }}
+    {% endfor %}
+from looks
+left join own_references
+    on {{ log_loss.same_columns(look, 'looks', 'own_references') }}
+left join lenders
+    on
+        looks.model_name = lenders.model_name
+        and looks.model_version = lenders.model_version
+        and looks.known_by = lenders.known_by
+        and lenders.lender_rank = 1
+where
+    own_references.model_name is not null
+    or lenders.model_name is not null

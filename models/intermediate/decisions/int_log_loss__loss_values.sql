@@ -1,0 +1,321 @@
+{%- set settings = log_loss.configuration() -%}
+{%- set scope_of = log_loss.scope_columns -%}
+{%- set null_count = 'cast(null as ' ~ dbt.type_bigint() ~ ')' -%}
+{%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
+{%- set measures = [
+    {'rule': "'mean_log_loss'", 'from': 'losses', 'where': "cohort_name = 'all'",
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'judged_by': 'mean'},
+    {'rule': "'cohort_log_loss'", 'from': 'losses', 'where': "cohort_name <> 'all'",
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'judged_by': 'mean'},
+    {'rule': "'class_log_loss'", 'from': 'class_losses',
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'judged_by': 'mean'},
+    {'rule': "'class_log_loss_ratio'", 'from': 'class_ratios',
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'judged_by': 'mean'},
+    {'rule': "'weighted_log_loss'", 'from': 'weighted_losses',
+     'value': 'weighted_log_loss', 'sample': 'weighted_count', 'judged_by': 'interval'},
+    {'rule': 'rule', 'from': 'percentiles',
+     'value': 'value', 'sample': 'labeled_count', 'judged_by': 'interval'},
+    {'rule': "'validation_log_loss_ratio'", 'from': 'validation_ratios',
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'judged_by': 'mean',
+     'baseline_value': 'validation_log_loss'},
+    {'rule': "'clipped_loss_share'", 'from': 'losses', 'where': "cohort_name = 'all'",
+     'value': 'clipped_loss_share', 'sample': 'labeled_count'},
+    {'rule': "'correction_rate'", 'from': 'correction_rates',
+     'value': 'correction_rate', 'sample': 'labeled_count'},
+    {'rule': 'rule', 'from': 'immature_versions', 'value': null_double,
+     'sample': 'labeled_count', 'finding': "'immature'"},
+] -%}
+-- What the rules about the losses of the judged days measure.
+with
+
+evaluation_dates as (
+
+    select * from {{ ref('int_log_loss__evaluation_dates') }}
+
+),
+
+losses as (
+
+    select * from {{ ref('int_log_loss__judged_losses') }}
+    where label = 'all'
+
+),
+
+class_losses as (
+
+    select
+        evaluation_date,
+        {{ scope_of() | join(',\n        ') }},
+        label,
+        window_start_date,
+        window_end_date,
+        labeled_count,
+        label_coverage,
+        mean_log_loss,
+        log_loss_stddev,
+        -- one class has no rarer one
+        {{ null_count }} as rarest_label_count,
+        {{ null_count }} as commonest_labeled_count,
+        {{ null_double }} as commonest_mean_log_loss,
+        {{ null_double }} as commonest_log_loss_stddev
+    from {{ ref('int_log_loss__judged_losses') }}
+    where
+        label <> 'all'
+        and cohort_name = 'all'
+
+),
+
+-- class parity: the interval is that of the class, the whole being far larger
+class_ratios as (
+
+    select
+        class_losses.evaluation_date,
+        {{ scope_of('class_losses') | join(',\n        ') }},
+        class_losses.label,
+        class_losses.window_start_date,
+        class_losses.window_end_date,
+        class_losses.labeled_count,
+        class_losses.label_coverage,
+        {% for column in [
+            'mean_log_loss', 'log_loss_stddev'
+        ] -%}
+        {{ log_loss.safe_divide(
+            'class_losses.' ~ column, 'losses.mean_log_loss'
+        ) }} as {{ column }},
+        {% endfor -%}
+        class_losses.rarest_label_count,
+        class_losses.commonest_labeled_count,
+        class_losses.commonest_mean_log_loss,
+        class_losses.commonest_log_loss_stddev
+    from class_losses
+    inner join losses
+        on
+            class_losses.evaluation_date = losses.evaluation_date
+            and {{ log_loss.same_scope('class_losses', 'losses') }}
+
+),
+
+-- A ratio of sums over days. Squares of weighted losses are not kept, and so few heavy
+-- rows can carry it that the days tell more than the rows would.
+weighted_ratios as (
+
+    select
+        *,
+        {{ log_loss.safe_divide('weighted_loss_sum', 'weight_sum') }}
+            as weighted_log_loss,
+        sqrt(
+            weighted_deviation_squared_sum
+            * {{ log_loss.safe_divide('day_count', 'day_count - 1') }}
+        ) / nullif(weighted_loss_sum, 0) as relative_error
+    from {{ ref('int_log_loss__evaluation_windows') }}
+    where
+        measure = 'log_loss'
+        and window_name = 'judged'
+        and cohort_name = 'all'
+        and label = 'all'
+        and weighted_count > 0
+
+),
+
+weighted_losses as (
+
+    select
+        weighted_ratios.evaluation_date,
+        {{ scope_of('weighted_ratios') | join(',\n        ') }},
+        weighted_ratios.label,
+        weighted_ratios.start_date as window_start_date,
+        weighted_ratios.end_date as window_end_date,
+        weighted_ratios.row_count as labeled_count,
+        weighted_ratios.weighted_count,
+        losses.label_coverage,
+        weighted_ratios.weighted_log_loss,
+        {% for side, sign in [('lower', '-'), ('upper', '')] -%}
+        case
+            when
+                weighted_ratios.day_count >= 5
+                and weighted_ratios.weighted_count >= 30
+                and coalesce(losses.rarest_label_count, 10) >= 10
+            then weighted_ratios.weighted_log_loss * exp(
+                {{ sign }}weighted_ratios.relative_error
+                * {{ log_loss.student_t_quantile(
+                    1.959963984540054, 'weighted_ratios.day_count - 1'
+                ) | indent(16) }}
+            )
+        end as ci_{{ side }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from weighted_ratios
+    inner join losses
+        on
+            weighted_ratios.evaluation_date = losses.evaluation_date
+            and {{ log_loss.same_scope('weighted_ratios', 'losses') }}
+
+),
+
+percentiles as (
+
+    select
+        percentiles.rule,
+        losses.evaluation_date,
+        {{ scope_of('losses') | join(',\n        ') }},
+        losses.label,
+        losses.window_start_date,
+        losses.window_end_date,
+        losses.label_coverage,
+        percentiles.labeled_count,
+        percentiles.value,
+        percentiles.ci_lower,
+        percentiles.ci_upper
+    from {{ ref('int_log_loss__judged_percentiles') }} as percentiles
+    inner join losses
+        on
+            percentiles.evaluation_date = losses.evaluation_date
+            and percentiles.model_name = losses.model_name
+            and percentiles.model_version = losses.model_version
+            and losses.cohort_name = 'all'
+
+),
+
+-- beside what training promised; the interval is that of production alone
+validation_ratios as (
+
+    select
+        losses.evaluation_date,
+        {{ scope_of('losses') | join(',\n        ') }},
+        losses.label,
+        losses.window_start_date,
+        losses.window_end_date,
+        losses.labeled_count,
+        losses.label_coverage,
+        {% for column in [
+            'mean_log_loss', 'log_loss_stddev', 'commonest_mean_log_loss',
+            'commonest_log_loss_stddev',
+        ] -%}
+        losses.{{ column }} / metrics.value as {{ column }},
+        {% endfor -%}
+        losses.rarest_label_count,
+        losses.commonest_labeled_count,
+        metrics.value as validation_log_loss
+    from losses
+    inner join {{ ref('int_log_loss__training_metrics') }} as metrics
+        on
+            losses.model_name = metrics.model_name
+            and losses.model_version = metrics.model_version
+    where
+        losses.cohort_name = 'all'
+        and metrics.metric_key = 'validation_log_loss'
+        and metrics.value > {{ log_loss.double('1e-15') }}
+
+),
+
+corrected_days as (
+
+    select
+        evaluation_dates.evaluation_date,
+        corrections.metric_date,
+        corrections.model_name,
+        corrections.model_version,
+        max(case when corrections.is_correction then 1 else 0 end) as is_corrected
+    from {{ ref('int_log_loss__corrections') }} as corrections
+    inner join evaluation_dates
+        on
+            corrections.as_of_date <= evaluation_dates.evaluation_date
+            and corrections.published_date_of_day <= evaluation_dates.evaluation_date
+    group by
+        evaluation_dates.evaluation_date,
+        corrections.metric_date,
+        corrections.model_name,
+        corrections.model_version
+
+),
+
+correction_rates as (
+
+    select
+        losses.evaluation_date,
+        {{ scope_of('losses') | join(',\n        ') }},
+        'all' as label,
+        losses.window_start_date,
+        losses.window_end_date,
+        losses.labeled_count,
+        losses.label_coverage,
+        {{ log_loss.safe_divide('sum(corrected_days.is_corrected)', 'count(*)') }}
+            as correction_rate
+    from losses
+    inner join corrected_days
+        on
+            losses.evaluation_date = corrected_days.evaluation_date
+            and losses.model_name = corrected_days.model_name
+            and losses.model_version = corrected_days.model_version
+            and losses.window_start_date <= corrected_days.metric_date
+            and losses.window_end_date >= corrected_days.metric_date
+    where losses.cohort_name = 'all'
+    group by
+        losses.evaluation_date,
+        {{ scope_of('losses') | join(',\n        ') }},
+        losses.window_start_date,
+        losses.window_end_date,
+        losses.labeled_count,
+        losses.label_coverage
+
+),
+
+-- a version that only has days too young to judge
+recent_versions as (
+
+    select
+        evaluation_dates.evaluation_date,
+        {{ scope_of('known_sums') | join(',\n        ') }},
+        min(known_sums.metric_date) as window_start_date,
+        max(known_sums.metric_date) as window_end_date,
+        sum(known_sums.labeled_count) as labeled_count,
+        {{ log_loss.safe_divide(
+            'sum(known_sums.labeled_count)', 'sum(known_sums.prediction_count)'
+        ) }} as label_coverage
+    from {{ ref('int_log_loss__known_sums') }} as known_sums
+    inner join evaluation_dates
+        on
+            known_sums.known_from <= evaluation_dates.evaluation_date
+            and known_sums.known_until > evaluation_dates.evaluation_date
+            and known_sums.metric_date <= evaluation_dates.evaluation_date
+            and known_sums.metric_date > {{ log_loss.add_days(
+                'evaluation_dates.evaluation_date', -settings.evaluation_days
+            ) }}
+    where
+        known_sums.cohort_name = 'all'
+        and known_sums.label = 'all'
+    group by
+        evaluation_dates.evaluation_date,
+        {{ scope_of('known_sums') | join(',\n        ') }}
+    having sum(known_sums.prediction_count) > 0
+
+),
+
+rules_of_versions as (
+
+    {% for rule in [
+        'mean_log_loss', 'mean_log_loss_increase', 'weighted_log_loss',
+        'p95_log_loss', 'p99_log_loss', 'clipped_loss_share', 'correction_rate',
+    ] -%}
+    select '{{ rule }}' as rule
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+immature_versions as (
+
+    select
+        recent_versions.*,
+        rules_of_versions.rule,
+        'all' as label
+    from recent_versions
+    cross join rules_of_versions
+    left join losses
+        on
+            recent_versions.evaluation_date = losses.evaluation_date
+            and {{ log_loss.same_scope('recent_versions', 'losses') }}
+    where losses.model_name is null
+
+)
+
+{{ log_loss.measured_rules(measures) }}

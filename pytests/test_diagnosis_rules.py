@@ -1,0 +1,174 @@
+"""Rules on calibration, percentiles and drift, beside NumPy and SciPy."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from harness import UserProject
+from oracle import OVERALL, Oracle, Scored, labeled, predicted_position
+from oracle_decisions import Series, ending_windows, evaluation_dates
+from test_oracle_demo import oracle, whole_demo  # noqa: F401 - fixtures
+
+# a day is taken to be correlated with the next by 0.4
+INDEPENDENT = (1 - 0.4) / (1 + 0.4)
+
+
+def promise(row: Scored) -> tuple[float, float, float, float, float]:
+    """Loss and expected loss, the variance of that, event and score."""
+    p = np.array(row.prediction.probabilities)
+    entropy = special.entr(p).sum()
+    logs = np.log(np.where(p > 0, p, 1))
+    variance = (p * logs**2).sum() - entropy**2
+    if len(p) == 2:
+        score, event = p[1], row.event.position == 2
+    else:
+        score, event = p.max(), row.event.position == predicted_position(tuple(p))
+    return row.score.loss, entropy, variance, float(event), score
+
+
+def excess(found: np.ndarray, promised: np.ndarray, variance: float) -> dict:
+    """By day: what came, what was promised; and the variance of all of it."""
+    count = len(found)
+    ratio = (found - promised).sum() / promised.sum()
+    residuals = found - promised - ratio * promised
+    by_days = np.sqrt(count / (count - 1) * (residuals**2).sum() / INDEPENDENT)
+    by_rows = np.sqrt(variance)
+    freedom = max(4, count * INDEPENDENT - 1)
+    total = (found - promised).sum()
+    return {
+        "day_count": count,
+        "relative_excess": ratio,
+        "z_rows": total / by_rows,
+        "z_days": total / by_days,
+        "degrees_of_freedom": freedom,
+        "p_value": 2 * stats.t.sf(abs(total) / max(by_rows, by_days), freedom),
+    }
+
+
+@pytest.mark.parametrize("weeks_ago", range(7))
+def test_excess_over_what_scores_promise(
+    whole_demo: UserProject,  # noqa: F811
+    oracle: Oracle,  # noqa: F811
+    weeks_ago: int,
+) -> None:
+    day = evaluation_dates(oracle, 7)[weeks_ago]
+    snapshot, expected = oracle.as_of(day), {}
+    for (model, version, _), days, _, _ in ending_windows(oracle, day, (28,)):
+        groups = [labeled(snapshot.group((at, model, version))) for at in days]
+        rows = [np.array([promise(row) for row in group]) for group in groups if group]
+        if len(rows) < 14:
+            continue
+        sums = np.array([group.sum(axis=0) for group in rows])
+        score = np.concatenate(rows)[:, 4]
+        variances = {
+            "calibration_gap": sums[:, 2].sum(),
+            "event_share_shift": (score * (1 - score)).sum(),
+        }
+        for place, (rule, variance) in zip((0, 3), variances.items(), strict=True):
+            found = excess(sums[:, place], sums[:, place + 1], variance)
+            if variances["event_share_shift"] < 25:
+                found["p_value"] = None
+            expected[rule, model, version] = found | {
+                "labeled_count": len(score),
+                "expected_mean": sums[:, place + 1].sum() / len(score),
+                "mean_excess": (sums[:, place] - sums[:, place + 1]).sum() / len(score),
+            }
+    actual = {
+        (row["rule"], row["model_name"], row["model_version"]): row
+        for row in whole_demo.rows(
+            "select * from main.int_log_loss__calibration_tests"
+            f" where evaluation_date = date '{day}'"
+        )
+    }
+    assert actual.keys() == expected.keys()
+    assert len(expected) >= 4
+    for key, found in expected.items():
+        for name, value in found.items():
+            assert actual[key][name] == pytest.approx(value, rel=1e-9), (key, name)
+
+
+def judged_losses(
+    oracle: Oracle,  # noqa: F811
+    day: date,
+    row: dict,
+) -> np.ndarray:
+    key = row["model_name"], row["model_version"]
+    series = Series(oracle.as_of(day), *key, OVERALL)
+    return np.sort(np.concatenate([series.losses(at) for at in series.judged()]))
+
+
+@pytest.mark.parametrize("weeks_ago", range(7))
+def test_percentiles_lie_between_ranks(
+    whole_demo: UserProject,  # noqa: F811
+    oracle: Oracle,  # noqa: F811
+    weeks_ago: int,
+) -> None:
+    day = evaluation_dates(oracle, 7)[weeks_ago]
+    rows = whole_demo.rows(
+        "select * from main.int_log_loss__judged_percentiles"
+        f" where evaluation_date = date '{day}'"
+    )
+    assert {row["rule"] for row in rows} == {"p95_log_loss", "p99_log_loss"}
+    bounded = 0
+    for row in rows:
+        q = float(row["rule"][1:3]) / 100
+        losses = judged_losses(oracle, day, row)
+        n = len(losses)
+        assert row["labeled_count"] == n
+        exact = np.quantile(losses, q, method="inverted_cdf")
+        assert row["value"] == pytest.approx(exact, rel=0.02)
+        if n * (1 - q) < 10 - 1e-9:
+            assert row["ci_lower"] is None and row["ci_upper"] is None
+            continue
+        bounded += 1
+        half = stats.norm.isf(0.025) * np.sqrt(n * q * (1 - q))
+        lower, upper = int(n * q - half), int(np.ceil(n * q + half)) + 1
+        # between these ranks lies the percentile with 95 % at least, or nearly
+        assert stats.binom.cdf(upper - 1, n, q) - stats.binom.cdf(lower - 1, n, q) > 0.945
+        assert row["ci_lower"] == pytest.approx(losses[lower - 1], rel=0.02)
+        if upper <= n:
+            assert row["ci_upper"] == pytest.approx(losses[upper - 1], rel=0.02)
+        else:
+            assert row["ci_upper"] is None
+    assert bounded
+
+
+def test_drift_by_chance(whole_demo: UserProject) -> None:  # noqa: F811
+    """Chi-squared to the accuracy of the cube root, where there are rows enough."""
+    rows = whole_demo.rows("select * from main.int_log_loss__drifts")
+    assert {row["feature"] for row in rows} == {"(score)", "seats", "carrier"}
+    tested = 0
+    for row in rows:
+        n, m, cells = (
+            row[name] for name in ("reference_count", "prediction_count", "cell_count")
+        )
+        if cells < 2 or min(n, m) < 5 * cells:
+            assert row["p_value"] is None
+            continue
+        tested += 1
+        exact = stats.chi2.sf(row["psi"] / (1 / n + 1 / m), cells - 1)
+        assert row["p_value"] == pytest.approx(exact, rel=0.2, abs=2e-3)
+    assert tested > 100
+
+
+def test_every_date_has_its_own_drift(whole_demo: UserProject) -> None:  # noqa: F811
+    """One row per date, of the last 7 days with predictions, and none for the quiet."""
+    rows = whole_demo.rows(
+        "select * from main.int_log_loss__threshold_values where rule = 'score_drift'"
+        " order by model_name, model_version, evaluation_date"
+    )
+    assert len(rows) > 50
+    assert {row["cohort_name"] for row in rows} == {"all"}
+    for row in rows:
+        age = (row["evaluation_date"] - row["window_end_date"]).days
+        assert 0 <= age < 7
+        assert (row["window_end_date"] - row["window_start_date"]).days == 6
+    keys = [
+        (row["model_name"], row["model_version"], row["evaluation_date"]) for row in rows
+    ]
+    assert all(left < right for left, right in pairwise(keys))
