@@ -10,12 +10,15 @@ import pytest
 from scipy import special, stats
 
 from harness import UserProject
-from oracle import OVERALL, Oracle, Scored, labeled, predicted_position
-from oracle_decisions import Series, ending_windows, evaluation_dates
+from oracle import OVERALL, Oracle, Scored, Snapshot, labeled, predicted_position
+from oracle_decisions import (
+    Series,
+    baseline_of,
+    ending_windows,
+    evaluation_dates,
+    versions_before,
+)
 from test_oracle_demo import oracle, whole_demo  # noqa: F401 - fixtures
-
-# a day is taken to be correlated with the next by 0.4
-INDEPENDENT = (1 - 0.4) / (1 + 0.4)
 
 
 def promise(row: Scored) -> tuple[float, float, float, float, float]:
@@ -31,23 +34,45 @@ def promise(row: Scored) -> tuple[float, float, float, float, float]:
     return row.score.loss, entropy, variance, float(event), score
 
 
-def excess(found: np.ndarray, promised: np.ndarray, variance: float) -> dict:
-    """By day: what came, what was promised; and the variance of all of it."""
-    count = len(found)
-    ratio = (found - promised).sum() / promised.sum()
-    residuals = found - promised - ratio * promised
-    by_days = np.sqrt(count / (count - 1) * (residuals**2).sum() / INDEPENDENT)
-    by_rows = np.sqrt(variance)
-    freedom = max(4, count * INDEPENDENT - 1)
+def excess(
+    found: np.ndarray,
+    promised: np.ndarray,
+    variance: float,
+    past: tuple[np.ndarray, np.ndarray] | None,
+) -> dict:
+    """By day: what came, what was promised, and both on the days of the baseline."""
     total = (found - promised).sum()
-    return {
-        "day_count": count,
-        "relative_excess": ratio,
+    by_rows = np.sqrt(variance)
+    told = {
+        "day_count": len(found),
+        "relative_excess": total / promised.sum(),
         "z_rows": total / by_rows,
+        "z_days": None,
+        "p_value": None,
+    }
+    if past is None:
+        return told
+    came, expected = past
+    count = len(came)
+    residuals = came - came.sum() / expected.sum() * expected
+    r = np.sum(residuals[:-1] * residuals[1:]) / np.sum(residuals**2)
+    r = float(np.clip(r + 1 / count, 0, 0.8))
+    spread = (1 + r) / (1 - r)
+    variance_of_days = np.sum(residuals**2) / np.sum(expected**2) * count / (count - 1)
+    by_days = np.sqrt(variance_of_days * np.sum(promised**2) * spread)
+    freedom = max(4, count / spread - 1)
+    return told | {
         "z_days": total / by_days,
+        "autocorrelation": r,
         "degrees_of_freedom": freedom,
         "p_value": 2 * stats.t.sf(abs(total) / max(by_rows, by_days), freedom),
     }
+
+
+def promises(snapshot: Snapshot, key: tuple[str, str], days: list[date]) -> list:
+    """Of each day that has labels: its rows' promises, one row each."""
+    groups = [labeled(snapshot.group((day, *key))) for day in days]
+    return [np.array([promise(row) for row in group]) for group in groups if group]
 
 
 @pytest.mark.parametrize("weeks_ago", range(7))
@@ -58,25 +83,31 @@ def test_excess_over_what_scores_promise(
 ) -> None:
     day = evaluation_dates(oracle, 7)[weeks_ago]
     snapshot, expected = oracle.as_of(day), {}
+    lenders = versions_before(oracle, day)
     for (model, version, _), days, _, _ in ending_windows(oracle, day, (28,)):
-        groups = [labeled(snapshot.group((at, model, version))) for at in days]
-        rows = [np.array([promise(row) for row in group]) for group in groups if group]
-        if len(rows) < 14:
-            continue
+        rows = promises(snapshot, (model, version), days)
         sums = np.array([group.sum(axis=0) for group in rows])
         score = np.concatenate(rows)[:, 4]
+        baseline = baseline_of(snapshot, lenders, model, version, OVERALL)
+        past = baseline and np.array(
+            [g.sum(axis=0) for g in promises(snapshot, (model, baseline[0]), baseline[1])]
+        )
         variances = {
             "calibration_gap": sums[:, 2].sum(),
             "event_share_shift": (score * (1 - score)).sum(),
         }
         for place, (rule, variance) in zip((0, 3), variances.items(), strict=True):
-            found = excess(sums[:, place], sums[:, place + 1], variance)
+            found, promised = sums[:, place], sums[:, place + 1]
+            told = excess(
+                found, promised, variance,
+                None if past is None else (past[:, place], past[:, place + 1]),
+            )  # fmt: skip
             if variances["event_share_shift"] < 25:
-                found["p_value"] = None
-            expected[rule, model, version] = found | {
+                told["p_value"] = None
+            expected[rule, model, version] = told | {
                 "labeled_count": len(score),
-                "expected_mean": sums[:, place + 1].sum() / len(score),
-                "mean_excess": (sums[:, place] - sums[:, place + 1]).sum() / len(score),
+                "expected_mean": promised.sum() / len(score),
+                "mean_excess": (found - promised).sum() / len(score),
             }
     actual = {
         (row["rule"], row["model_name"], row["model_version"]): row

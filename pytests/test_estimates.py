@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -199,7 +200,7 @@ def test_past_errors_are_those_realised_by_then(case: tuple) -> None:
         realised = rows.dropna(subset=["relative_error"])
         for row in rows.sample(4, random_state=7).itertuples():
             past = realised[realised["metric_date"] + days(HORIZON) <= row.as_of_date]
-            past = past[past["weekday"] == row.weekday]
+            past = remembered(past[past["weekday"] == row.weekday], row.weekday)
             assert row.past_date_count == len(past)
             if past.empty:
                 assert pd.isna(row.past_error)
@@ -210,8 +211,16 @@ def test_past_errors_are_those_realised_by_then(case: tuple) -> None:
     assert checked > 50
 
 
+def remembered(past: pd.DataFrame, weekday: int) -> pd.DataFrame:
+    """The last 84 days, 12 of one weekday."""
+    return past.sort_values("metric_date").tail(12 if weekday else 84)
+
+
 def test_the_chosen_one_follows_the_rule(case: tuple) -> None:
-    _, made, _ = case
+    """Where both have an estimate, by their errors on the days that had both."""
+    given, made, _ = case
+    weekly = made["as_of_date"].map({d: given.is_weekly(d) for d in set(made["as_of_date"])})
+    made["weekday"] = made["metric_date"].map(lambda d: d.isoweekday()).where(weekly, 0)
     keys = ["metric_date", "window_days", "age_days"]
     by = {name: rows.set_index(keys) for name, rows in made.groupby("estimator")}
     chosen = by["chosen"]
@@ -219,11 +228,24 @@ def test_the_chosen_one_follows_the_rule(case: tuple) -> None:
     strata = by["post_stratified"].loc[chosen.index]
     has_weighted = weighted["estimated_log_loss"].notna()
     has_strata = strata["estimated_log_loss"].notna()
-    better = (
-        (weighted["past_date_count"] >= 28)
-        & (strata["past_date_count"] >= 28)
-        & (strata["past_error"] <= 0.9 * weighted["past_error"])
+    both = has_weighted & has_strata
+    contests = chosen[["as_of_date", "weekday"]].assign(
+        weighted=weighted["relative_error"], strata=strata["relative_error"]
     )
+    contests = contests[both & contests["weighted"].notna()].reset_index()
+    better = pd.Series(False, index=chosen.index)
+    for key in chosen.index[both]:
+        look = chosen.loc[key]
+        past = contests[
+            (contests["window_days"] == key[1])
+            & (contests["age_days"] == key[2])
+            & (contests["weekday"] == look["weekday"])
+            & (contests["metric_date"] + days(HORIZON) <= look["as_of_date"])
+        ]
+        past = remembered(past, look["weekday"])
+        errors = np.sqrt((past[["weighted", "strata"]] ** 2).mean())
+        enough = 12 if look["weekday"] else 28
+        better[key] = len(past) >= enough and errors["strata"] <= 0.9 * errors["weighted"]
     expected = pd.Series(None, index=chosen.index, dtype=object)
     expected[has_weighted] = "completeness_weighted"
     expected[has_strata & (~has_weighted | better)] = "post_stratified"
@@ -239,6 +261,36 @@ def test_the_chosen_one_follows_the_rule(case: tuple) -> None:
         pd.testing.assert_frame_equal(rows, by[name].loc[rows.index, same])
     unverifiable = made[made["estimator"].str.startswith("label_free")]
     assert not unverifiable["is_verifiable"].any()
+
+
+def test_an_estimate_stays_as_it_was_made(
+    tmp_path: Path,
+) -> None:
+    """Whatever is kept: the errors that a row remembers are those it had then."""
+    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target", dict(VARIABLES))
+    load(project, history(weekly=False))
+    columns = "metric_date window_days age_days estimator".split()
+    made = {}
+    for kept, as_of in ((20, AS_OF - days(15)), (20, AS_OF), (DAYS + 1, AS_OF)):
+        project.variables["log_loss_estimate_history_days"] = kept
+        project.variables["log_loss_as_of_date"] = as_of.isoformat()
+        project.run("--select", "+log_loss_estimate")
+        rows = project.mart("log_loss_estimate").set_index(columns).sort_index()
+        made[kept, as_of] = rows
+    assert made[20, AS_OF]["as_of_date"].dt.date.min() == AS_OF - days(19)
+    then = ["chosen_estimator", "estimated_log_loss", "standard_error",
+            "estimate_ci_lower", "past_error", "past_date_count"]  # fmt: skip
+    for early, late in (
+        (made[20, AS_OF - days(15)], made[DAYS + 1, AS_OF]),
+        (made[20, AS_OF], made[DAYS + 1, AS_OF]),
+        (made[20, AS_OF - days(15)], made[20, AS_OF]),
+    ):
+        common = early.index.intersection(late.index)
+        assert len(common) > 1000
+        assert early.loc[common, "past_date_count"].max() >= 50
+        pd.testing.assert_frame_equal(
+            early.loc[common, then], late.loc[common, then], rtol=1e-9, atol=0
+        )
 
 
 def test_maturity_is_the_ladder_of_the_as_of_date(case: tuple) -> None:

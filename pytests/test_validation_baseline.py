@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ METRICS = [
     ("flight_late", "v1", "validation_log_loss", float("nan"), datetime(2013, 5, 3)),
     ("flight_late", "v1", "training_log_loss", 0.05, datetime(2013, 5, 4)),
     ("flight_late", "v2", "validation_log_loss", 0.45, datetime(2013, 5, 2)),
+    ("flight_late", "v2", "training_labels_until", 1368446400.0, datetime(2013, 5, 3)),
 ]
 KNOWN = {"v1": 0.30, "v2": 0.45}
 
@@ -54,6 +55,7 @@ def validated(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     ]
     project.load_rows("metrics", rows, types)
     project.run(*NO_DIAGNOSIS)
+    project.run("--select", "log_loss_training_gap")
     return project
 
 
@@ -114,3 +116,65 @@ def test_a_rise_over_it_warns_and_is_no_error(validated: UserProject) -> None:
     found = {(row["rule"], row["verdict"]) for row in verdicts}
     assert {("mean_log_loss_increase", "warn"), ("fast_burn_rate", "warn")} <= found
     assert not any(verdict == "error" for _, verdict in found)
+
+
+def test_the_ratio_to_it(validated: UserProject) -> None:
+    """The interval of the mean loss of the judged days, over what training measured."""
+    oracle = Oracle(seed("demo_predictions"), seed("demo_labels"), VARIABLES)
+    rows = validated.rows(
+        "select * from main.int_log_loss__threshold_values"
+        " where rule = 'validation_log_loss_ratio'"
+    )
+    assert {(row["model_name"], row["model_version"]) for row in rows} == {
+        ("flight_late", "v1"),
+        ("flight_late", "v2"),
+    }
+    for row in rows[::9]:
+        known = KNOWN[row["model_version"]]
+        snapshot = oracle.as_of(row["evaluation_date"])
+        series = Series(snapshot, "flight_late", row["model_version"], OVERALL)
+        losses = np.concatenate([series.losses(day) for day in series.judged()])
+        assert row["labeled_count"] == len(losses)
+        assert row["baseline_value"] == known
+        assert row["value"] == pytest.approx(losses.mean() / known, rel=1e-9)
+        if row["ci_lower"] is None:
+            continue
+        error = losses.std(ddof=1) / np.sqrt(len(losses)) / losses.mean()
+        lower = row["value"] * np.exp(-stats.norm.isf(0.025) * error)
+        assert row["ci_lower"] == pytest.approx(lower, rel=1e-9)
+        assert row["judged_value"] == row["ci_lower"]
+    assert any(row["ci_lower"] is not None for row in rows[::9])
+
+
+def test_training_beside_production(validated: UserProject) -> None:
+    oracle = Oracle(seed("demo_predictions"), seed("demo_labels"), VARIABLES)
+    snapshot = oracle.as_of(oracle.as_of_date)
+    rows = validated.mart_rows("log_loss_training_gap")
+    found = {(row["model_name"], row["model_version"]): row for row in rows}
+    assert len(found) == 4
+    for (model, version), row in found.items():
+        series = Series(snapshot, model, version, OVERALL)
+        days = [day for day in series.days() if series.is_mature(day)]
+        losses = np.concatenate([series.losses(day) for day in days])
+        mean, error = losses.mean(), losses.std(ddof=1) / np.sqrt(len(losses))
+        assert row["first_prediction_date"] == series.days()[0] == row["deployed_on"]
+        assert row["mature_day_count"] == len(days)
+        assert row["labeled_count"] == len(losses)
+        assert row["mean_log_loss"] == pytest.approx(mean, rel=1e-9)
+        upper = mean * np.exp(stats.norm.isf(0.025) * error / mean)
+        assert row["log_loss_ci_upper"] == pytest.approx(upper, rel=1e-9)
+        known = KNOWN.get(version) if model == "flight_late" else None
+        assert row["validation_log_loss"] == known
+        if known is None:
+            assert row["production_gap"] is None
+            continue
+        assert row["production_gap"] == pytest.approx(mean - known, rel=1e-9)
+        assert row["relative_production_gap"] == pytest.approx(mean / known - 1, rel=1e-9)
+    first, second = found["flight_late", "v1"], found["flight_late", "v2"]
+    assert first["generalization_gap"] == pytest.approx(0.30 - 0.05)
+    assert second["generalization_gap"] is None
+    assert first["trained_on"] == date(2013, 5, 4)
+    # 1368446400 is noon of 13 May 2013
+    deployed = (second["deployed_on"] - date(2013, 5, 13)).days
+    assert second["retrain_lag_days"] == pytest.approx(deployed - 0.5, rel=1e-9)
+    assert first["retrain_lag_days"] is None

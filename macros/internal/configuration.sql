@@ -52,7 +52,7 @@
             },
             'error_budget': log_loss._default_error_budget(),
             'stratum': 'all', 'rollback_margin': 0, 'promote_margin': none,
-            'estimate': {'horizon_days': 28, 'history_days': 180},
+            'estimate': {'horizon_days': 28, 'history_days': 90},
         }) }}
     {% endif %}
 

@@ -161,27 +161,6 @@
 {%- endmacro %}
 
 
-{# The least value of a feature bin; null for what is no number. #}
-{% macro feature_bin_start(bin, width=none) %}
-    {{- return(adapter.dispatch('feature_bin_start', 'log_loss')(bin, width)) -}}
-{% endmacro %}
-
-{% macro default__feature_bin_start(bin, width) -%}
-    {%- set bin = '(' ~ bin ~ ')' -%}
-    {%- set gamma = log_loss.double(log_loss.loss_bin_gamma()) -%}
-    case
-        when {{ bin }} = 2000000000 then null
-    {%- if width is not none %}
-        else {{ log_loss.double(width) }} * {{ bin }}
-    {%- else %}
-        when {{ bin }} = 0 then {{ log_loss.double(0) }}
-        when {{ bin }} > 0 then power({{ gamma }}, {{ bin }} - 20001)
-        else -power({{ gamma }}, -20000 - {{ bin }})
-    {%- endif %}
-    end
-{%- endmacro %}
-
-
 {% macro _logarithmic_bin(value) -%}
 cast(
         ceil(ln({{ value }}) / ln({{ log_loss.double(log_loss.loss_bin_gamma()) }}))

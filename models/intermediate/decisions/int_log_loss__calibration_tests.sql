@@ -1,15 +1,13 @@
-{%- set days = log_loss.configuration().error_budget.days -%}
-{%- set autocorrelation = 0.4 -%}
-{#- how many days one counts for, of those that resemble each other by that -#}
-{%- set independence = (1 - autocorrelation) / (1 + autocorrelation) -%}
+{%- set recent = log_loss.window_name(log_loss.configuration().error_budget.days) -%}
 {%- set keys = ['rule', 'evaluation_date'] + log_loss.scope_columns() -%}
-{%- set window = 'partition by ' ~ keys | join(', ') %}
+{%- set window = 'partition by window_name, ' ~ keys | join(', ') %}
 
 with
 
 days as (
 
     select
+        evaluation_days.window_name,
         evaluation_days.evaluation_date,
         {{ log_loss.scope_columns('evaluation_days') | join(',\n        ') }},
         evaluation_days.metric_date,
@@ -23,12 +21,15 @@ days as (
     from {{ ref('int_log_loss__evaluation_days') }} as evaluation_days
     inner join {{ ref('int_log_loss__known_sums') }} as known_sums
         on
-            {{ log_loss.same_scope('evaluation_days', 'known_sums') }}
+            evaluation_days.model_name = known_sums.model_name
+            and evaluation_days.measured_version = known_sums.model_version
             and evaluation_days.metric_date = known_sums.metric_date
             and evaluation_days.evaluation_date >= known_sums.known_from
             and evaluation_days.evaluation_date < known_sums.known_until
     where
-        evaluation_days.window_name = '{{ log_loss.window_name(days) }}'
+        evaluation_days.window_name in ('baseline', '{{ recent }}')
+        and evaluation_days.cohort_name = 'all'
+        and known_sums.cohort_name = 'all'
         and known_sums.label = 'all'
         and known_sums.labeled_count > 0
 
@@ -43,6 +44,7 @@ outcomes as (
     ] -%}
     select
         '{{ rule }}' as rule,
+        window_name,
         evaluation_date,
         {{ log_loss.scope_columns() | join(',\n        ') }},
         metric_date,
@@ -67,9 +69,23 @@ ratios as (
 
 ),
 
-windows as (
+residuals as (
 
     select
+        *,
+        excess - relative_excess * expected_sum as residual,
+        lead(excess - relative_excess * expected_sum) over (
+            {{ window }}
+            order by metric_date
+        ) as next_residual
+    from ratios
+
+),
+
+sums as (
+
+    select
+        window_name,
         {{ keys | join(',\n        ') }},
         min(metric_date) as start_date,
         max(metric_date) as end_date,
@@ -77,39 +93,80 @@ windows as (
         sum(labeled_count) as labeled_count,
         sum(excess) as excess,
         sum(expected_sum) as expected_sum,
+        sum(expected_sum * expected_sum) as expected_squared_sum,
         sum(variance_sum) as variance_sum,
         sum(score_variance_sum) as score_variance_sum,
         max(relative_excess) as relative_excess,
-        sum(
-            (excess - relative_excess * expected_sum)
-            * (excess - relative_excess * expected_sum)
-        ) as residual_squared_sum
-    from ratios
+        sum(residual * residual) as residual_squared_sum,
+        sum(residual * next_residual) as residual_product_sum
+    from residuals
     group by
+        window_name,
         {{ keys | join(',\n        ') }}
-    having count(*) >= {{ (days / 2) | int }}
 
 ),
 
--- A month is too short to tell how alike one day is to the next: an autocorrelation of
--- {{ autocorrelation }} is assumed.
-errors as (
+-- how much days of the baseline differ in what they exceed their promise by
+baselines as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        day_count,
+        {{ log_loss.safe_divide(
+            'residual_squared_sum * day_count', 'expected_squared_sum * (day_count - 1)'
+        ) }} as day_variance,
+        -- the sample's is too low by about one over its length
+        {{ log_loss.safe_divide('residual_product_sum', 'residual_squared_sum') }}
+        + {{ log_loss.safe_divide('1', 'day_count') }} as unbounded_autocorrelation
+    from sums
+    where
+        window_name = 'baseline'
+        and day_count > 1
+
+),
+
+bounded as (
 
     select
         *,
-        sqrt(case when variance_sum > 0 then variance_sum else 0 end)
+        case
+            when unbounded_autocorrelation < 0 then {{ log_loss.double(0) }}
+            when unbounded_autocorrelation > 0.8 then {{ log_loss.double('0.8') }}
+            -- days that are all alike have none
+            else coalesce(unbounded_autocorrelation, 0)
+        end as autocorrelation
+    from baselines
+
+),
+
+errors as (
+
+    select
+        {% for key in keys -%}
+        sums.{{ key }},
+        {% endfor -%}
+        sums.start_date,
+        sums.end_date,
+        sums.day_count,
+        sums.labeled_count,
+        sums.excess,
+        sums.expected_sum,
+        sums.relative_excess,
+        sums.score_variance_sum,
+        sqrt(case when sums.variance_sum > 0 then sums.variance_sum else 0 end)
             as row_standard_error,
         sqrt(
-            residual_squared_sum
-            * {{ log_loss.safe_divide('day_count', 'day_count - 1') }}
-            / {{ log_loss.double(independence) }}
+            bounded.day_variance * sums.expected_squared_sum
+            * (1 + bounded.autocorrelation) / (1 - bounded.autocorrelation)
         ) as day_standard_error,
-        case
-            when day_count * {{ log_loss.double(independence) }} > 5
-            then day_count * {{ log_loss.double(independence) }} - 1
-            else 4
-        end as degrees_of_freedom
-    from windows
+        bounded.autocorrelation,
+        bounded.day_count
+        * (1 - bounded.autocorrelation) / (1 + bounded.autocorrelation)
+        - 1 as effective_day_count
+    from sums
+    left join bounded
+        on {{ log_loss.same_columns(keys, 'sums', 'bounded') }}
+    where sums.window_name = '{{ recent }}'
 
 ),
 
@@ -118,7 +175,11 @@ tests as (
     select
         *,
         {{ log_loss.safe_divide('excess', 'row_standard_error') }} as z_rows,
-        {{ log_loss.safe_divide('excess', 'day_standard_error') }} as z_days
+        {{ log_loss.safe_divide('excess', 'day_standard_error') }} as z_days,
+        case
+            when effective_day_count > 4 then effective_day_count
+            when effective_day_count is not null then 4
+        end as degrees_of_freedom
     from errors
 
 ),
@@ -152,11 +213,14 @@ select
     relative_excess,
     excess / labeled_count as mean_excess,
     expected_sum / labeled_count as expected_mean,
+    autocorrelation,
     degrees_of_freedom,
     z_rows,
     z_days,
     case
-        when score_variance_sum >= {{ log_loss.least_score_variance() }}
+        when
+            day_standard_error is not null
+            and score_variance_sum >= {{ log_loss.least_score_variance() }}
         then 2 * {{ log_loss.student_t_upper_tail(
             't', 'degrees_of_freedom', 'deviate'
         ) | indent(8) }}

@@ -25,7 +25,7 @@ clock as (
 
     select
         as_of_date,
-        {{ log_loss.add_days('as_of_date', -estimation.history_days) }} as first_date
+        {{ log_loss.add_days('as_of_date', -estimation.computed_days) }} as first_date
     from {{ ref('int_log_loss__clock') }}
 
 ),

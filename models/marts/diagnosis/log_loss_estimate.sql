@@ -14,19 +14,64 @@ estimates as (
 {{ log_loss.with_past_errors('estimates', 'judged_estimates') }},
 
 -- the two that labels bear out, side by side
+counted_rivals as (
+
+    select
+        *,
+        count(estimate) over (partition by {{ keys | join(', ') }}) as rival_count
+    from estimates
+    where estimator in ('completeness_weighted', 'post_stratified')
+
+),
+
+-- where there are both, each is known by its errors on the days that had both
+contests as (
+
+    select * from counted_rivals
+    where rival_count = 2
+
+),
+
+{{ log_loss.with_past_errors('contests', 'judged_contests') }},
+
+all_rivals as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        estimator,
+        weekday,
+        estimate,
+        past_error,
+        past_date_count
+    from judged_contests
+
+    union all
+
+    select
+        {{ keys | join(',\n        ') }},
+        estimator,
+        weekday,
+        estimate,
+        cast(null as {{ log_loss.type_double() }}) as past_error,
+        cast(null as {{ dbt.type_bigint() }}) as past_date_count
+    from counted_rivals
+    where rival_count < 2
+
+),
+
 rivals as (
 
     select
         {{ keys | join(',\n        ') }},
+        max(past_date_count) as date_count,
+        case when max(weekday) = 0 then 28 else 12 end as least_date_count,
         {% for estimator in ['completeness_weighted', 'post_stratified'] -%}
         max(case when estimator = '{{ estimator }}' then estimate end)
             as {{ estimator }},
         max(case when estimator = '{{ estimator }}' then past_error end)
-            as {{ estimator }}_error,
-        max(case when estimator = '{{ estimator }}' then past_date_count end)
-            as {{ estimator }}_date_count{{ ',' if not loop.last }}
+            as {{ estimator }}_error{{ ',' if not loop.last }}
         {% endfor %}
-    from judged_estimates
+    from all_rivals
     group by {{ keys | join(',\n        ') }}
 
 ),
@@ -40,8 +85,7 @@ choices as (
             when completeness_weighted is null then 'post_stratified'
             when post_stratified is null then 'completeness_weighted'
             when
-                completeness_weighted_date_count >= 28
-                and post_stratified_date_count >= 28
+                date_count >= least_date_count
                 and post_stratified_error
                 <= {{ log_loss.double(0.9) }} * completeness_weighted_error
             then 'post_stratified'
@@ -81,9 +125,7 @@ chosen as (
 
 ),
 
-{{ log_loss.with_past_errors('chosen', 'judged_choices')
-    | replace('error_days', 'chosen_error_days')
-    | replace('error_history', 'chosen_error_history') }},
+{{ log_loss.with_past_errors('chosen', 'judged_choices') }},
 
 all_estimates as (
 
@@ -186,3 +228,7 @@ select
     past_error,
     cast(past_date_count as {{ dbt.type_bigint() }}) as past_date_count
 from errors
+inner join {{ ref('int_log_loss__clock') }} as clock
+    on errors.known_on > {{ log_loss.add_days(
+        'clock.as_of_date', -estimation.history_days
+    ) }}
