@@ -42,7 +42,7 @@ flights: $(VENV)/dev data/predictions.parquet ## The marts of the whole year: 33
 		--exclude resource_type:seed resource_type:unit_test
 	@$(BIN)/python scripts/show_marts.py data/flights.duckdb
 
-gameday: $(VENV)/dev data/predictions.parquet ## Break the model in nine ways, day by day
+gameday: $(VENV)/dev data/predictions.parquet ## Break the model in twelve ways, day by day
 	$(BIN)/python gameday/gameday.py data data/gameday.duckdb
 
 data/predictions.parquet: scripts/make_demo_data.py | $(VENV)/dev
