@@ -200,7 +200,7 @@ def test_past_errors_are_those_realised_by_then(case: tuple) -> None:
         realised = rows.dropna(subset=["relative_error"])
         for row in rows.sample(4, random_state=7).itertuples():
             past = realised[realised["metric_date"] + days(HORIZON) <= row.as_of_date]
-            past = remembered(past[past["weekday"] == row.weekday], row.weekday)
+            past = remembered(past[past["weekday"] == row.weekday], row.as_of_date)
             assert row.past_date_count == len(past)
             if past.empty:
                 assert pd.isna(row.past_error)
@@ -211,9 +211,9 @@ def test_past_errors_are_those_realised_by_then(case: tuple) -> None:
     assert checked > 50
 
 
-def remembered(past: pd.DataFrame, weekday: int) -> pd.DataFrame:
-    """The last 84 days, 12 of one weekday."""
-    return past.sort_values("metric_date").tail(12 if weekday else 84)
+def remembered(past: pd.DataFrame, on: date) -> pd.DataFrame:
+    """The last 84 days that were realised by then."""
+    return past[past["metric_date"] > on - days(HORIZON + 84)]
 
 
 def test_the_chosen_one_follows_the_rule(case: tuple) -> None:
@@ -242,7 +242,7 @@ def test_the_chosen_one_follows_the_rule(case: tuple) -> None:
             & (contests["weekday"] == look["weekday"])
             & (contests["metric_date"] + days(HORIZON) <= look["as_of_date"])
         ]
-        past = remembered(past, look["weekday"])
+        past = remembered(past, look["as_of_date"])
         errors = np.sqrt((past[["weighted", "strata"]] ** 2).mean())
         enough = 12 if look["weekday"] else 28
         better[key] = len(past) >= enough and errors["strata"] <= 0.9 * errors["weighted"]

@@ -894,6 +894,10 @@ CONTRADICTIONS = {
     "reversed_coverage": (
         ["('label_coverage', '*', '*', '*', '*', 0.7, 0.8, 0, 0)"], "before warn_at"
     ),
+    "negative_size": (
+        ["('event_share_shift', '*', '*', '*', '*', -0.1, 0.1, 0, 0)"],
+        "applies to the size",
+    ),
     "negative_count": (
         ["('mean_log_loss', '*', '*', '*', '*', 0.5, 0.6, -1, 0)"], "negative"
     ),

@@ -39,6 +39,10 @@ judged as (
                     abs(error_at) <= {{ log_loss.largest_double() }}, 1 = 1
                 )
             then 'a limit is not a finite number'
+            when
+                rule in {{ log_loss.rules_with('is_two_sided', true) }}
+                and (warn_at < 0 or error_at < 0)
+            then 'a limit is negative, and applies to the size of a value'
             when sign * warn_at > sign * error_at
             then 'error_at is reached before warn_at'
             when min_labeled_count < 0 or not (min_coverage between 0 and 1)

@@ -28,10 +28,10 @@
 {#
     What was known, on the day of each estimate, of the errors of earlier ones at the same
     age: the root of their mean squared relative error over the last 84 days that were
-    realised, 12 where each weekday counts for itself, and on how many days it rests.
+    realised, and on how many of them it rests.
 
-    Emits the CTEs `name`_error_days, `name`_error_history and `name`, which is `estimates`
-    with `past_error` and `past_date_count`. Versions of a model are taken together, each
+    Emits CTEs, the last of which is `name`: `estimates` with `past_error` and
+    `past_date_count`. Versions of a model are taken together, each
     by its predictions, days of different weekdays only where `weekday` is 0.
 
     estimates: a CTE with the keys, `known_on`, `prediction_count` and `relative_error`,
@@ -43,12 +43,11 @@
 
 {% macro default__with_past_errors(estimates, name) -%}
 {%- set estimation = log_loss.estimation() -%}
-{%- set error_days = estimation.error_days -%}
-{%- set until = log_loss.add_days(estimates ~ '.known_on', -estimation.horizon_days) -%}
 {%- set keys = ['model_name', 'window_days', 'age_days', 'weekday', 'estimator'] -%}
 {%- set history -%}
-partition by {{ keys | join(', ') }}
-                order by metric_date
+partition by
+                calendar.{{ keys | join(',\n                calendar.') }}
+            order by calendar.realised_date
 {%- endset -%}
 {{ name }}_error_days as (
 
@@ -65,38 +64,46 @@ partition by {{ keys | join(', ') }}
 
 ),
 
--- each mean holds until the next day that is realised
+-- every day of the calendar, so that so many rows are so many days
+{{ name }}_error_calendar as (
+
+    select
+        series.*,
+        {{ log_loss.add_days(
+            'clock.as_of_date', '-(' ~ estimation.horizon_days
+            ~ ' + 25 * tens.number + ones.number)'
+        ) }} as realised_date
+    from (
+        select distinct {{ keys | join(', ') }} from {{ name }}_error_days
+    ) as series
+    cross join {{ ref('int_log_loss__clock') }} as clock
+    cross join ({{ log_loss.whole_numbers(0, 24) }}) as ones
+    cross join (
+        {{ log_loss.whole_numbers(0, (estimation.computed_days / 25) | int) }}
+    ) as tens
+
+),
+
 {{ name }}_error_history as (
 
     select
-        {{ keys | join(',\n        ') }},
-        metric_date as valid_from,
-        lead(metric_date) over (
-                {{ history }}
-        ) as next_metric_date,
-        case
-            {% for condition, count in [
-                ('when weekday = 0 then', error_days),
-                ('else', (error_days / 7) | int),
-            ] -%}
-            {{ condition }} avg(squared_error) over (
-                {{ history }}
-                rows between {{ count - 1 }} preceding and current row
-            )
-            {% endfor -%}
-        end as mean_squared_error,
-        case
-            {% for condition, count in [
-                ('when weekday = 0 then', error_days),
-                ('else', (error_days / 7) | int),
-            ] -%}
-            {{ condition }} count(*) over (
-                {{ history }}
-                rows between {{ count - 1 }} preceding and current row
-            )
-            {% endfor -%}
-        end as date_count
-    from {{ name }}_error_days
+        {% for key in keys -%}
+        calendar.{{ key }},
+        {% endfor -%}
+        calendar.realised_date,
+        avg(days.squared_error) over (
+            {{ history }}
+            rows between {{ estimation.error_days - 1 }} preceding and current row
+        ) as mean_squared_error,
+        count(days.squared_error) over (
+            {{ history }}
+            rows between {{ estimation.error_days - 1 }} preceding and current row
+        ) as date_count
+    from {{ name }}_error_calendar as calendar
+    left join {{ name }}_error_days as days
+        on
+            {{ log_loss.same_columns(keys, 'calendar', 'days') }}
+            and calendar.realised_date = days.metric_date
 
 ),
 
@@ -110,10 +117,9 @@ partition by {{ keys | join(', ') }}
     left join {{ name }}_error_history as history
         on
             {{ log_loss.same_columns(keys, estimates, 'history') }}
-            and history.valid_from <= {{ until }}
-            and coalesce(
-                history.next_metric_date, {{ log_loss.date_literal('9999-12-31') }}
-            ) > {{ until }}
+            and {{ log_loss.add_days(
+                estimates ~ '.known_on', -estimation.horizon_days
+            ) }} = history.realised_date
 
 )
 {%- endmacro %}

@@ -9,6 +9,7 @@
         has_loss_baseline  whether it is a loss above a baseline
         needs_two_windows  whether a finding counts once it was found in two windows
         is_two_sided  whether its limits apply to the size of a value, whatever its sign
+        is_drift      whether it is an index that two samples alike have some of
 #}
 {% macro threshold_rules() %}
     {{ return(adapter.dispatch('threshold_rules', 'log_loss')()) }}
@@ -51,6 +52,7 @@
                 rule.endswith('_increase') or rule.endswith('_burn_rate'),
             'needs_two_windows': rule.endswith('_increase')
                 or rule == 'label_coverage_drop',
+            'is_drift': rule.endswith('_drift'),
             'is_two_sided': rule in ['calibration_gap', 'event_share_shift'],
             'may_page': rule in [
                 'mean_log_loss', 'cohort_log_loss', 'mean_log_loss_increase',
@@ -69,6 +71,24 @@
 
 {% macro default__limit_sign() -%}
     case when rule in {{ log_loss.rules_with('bad_side', 'below') }} then -1 else 1 end
+{%- endmacro %}
+
+
+{#
+    What of a value limits apply to: its size, where they hold on both sides; of a drift
+    index what is beyond that of two samples alike, which small ones have much of.
+#}
+{% macro judged_size() %}
+    {{- return(adapter.dispatch('judged_size', 'log_loss')()) -}}
+{% endmacro %}
+
+{% macro default__judged_size() -%}
+    case
+        when rule in {{ log_loss.rules_with('is_two_sided', true) }} then abs(value)
+        when rule in {{ log_loss.rules_with('is_drift', true) }}
+        then value - baseline_value
+        else value
+    end
 {%- endmacro %}
 
 

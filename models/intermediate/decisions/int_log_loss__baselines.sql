@@ -85,6 +85,8 @@ baselines as (
         on
             windows.model_name = metrics.model_name
             and windows.model_version = metrics.model_version
+            and windows.evaluation_date >= metrics.known_from
+            and windows.evaluation_date < metrics.known_until
     where
         windows.window_name = 'judged'
         and windows.measure = 'log_loss'

@@ -1,16 +1,100 @@
-{%- set recent = log_loss.window_name(log_loss.configuration().error_budget.days) -%}
-{%- set keys = ['rule', 'evaluation_date'] + log_loss.scope_columns() -%}
+{%- set settings = log_loss.configuration() -%}
+{%- set window_days = settings.error_budget.days -%}
+{%- set version = ['evaluation_date'] + log_loss.scope_columns() -%}
+{%- set keys = ['rule'] + version -%}
 {%- set window = 'partition by window_name, ' ~ keys | join(', ') %}
 
 with
 
+known_sums as (
+
+    select * from {{ ref('int_log_loss__known_sums') }}
+    where
+        cohort_name = 'all'
+        and label = 'all'
+
+),
+
+-- By age and not by coverage: days of which four fifths are labeled soon can be those
+-- without an event so far.
+recent_days as (
+
+    select
+        'recent' as window_name,
+        evaluation_dates.evaluation_date,
+        {{ log_loss.scope_columns('known_sums') | join(',\n        ') }},
+        known_sums.model_version as measured_version,
+        known_sums.metric_date
+    from known_sums
+    inner join {{ ref('int_log_loss__evaluation_dates') }} as evaluation_dates
+        on
+            known_sums.known_from <= evaluation_dates.evaluation_date
+            and known_sums.known_until > evaluation_dates.evaluation_date
+            and known_sums.metric_date <= {{ log_loss.add_days(
+                'evaluation_dates.evaluation_date', -settings.mature_days
+            ) }}
+            and known_sums.metric_date > {{ log_loss.add_days(
+                'evaluation_dates.evaluation_date', -settings.mature_days - window_days
+            ) }}
+    where known_sums.prediction_count > 0
+
+),
+
+recent_windows as (
+
+    select
+        {{ version | join(',\n        ') }},
+        min(metric_date) as start_date
+    from recent_days
+    group by
+        {{ version | join(',\n        ') }}
+    -- a version that has gone quiet is not judged
+    having
+        max(metric_date) > {{ log_loss.add_days(
+            'evaluation_date', -settings.mature_days - settings.evaluation_days
+        ) }}
+
+),
+
+baseline_days as (
+
+    select
+        'baseline' as window_name,
+        evaluation_days.evaluation_date,
+        {{ log_loss.scope_columns('evaluation_days') | join(',\n        ') }},
+        evaluation_days.measured_version,
+        evaluation_days.metric_date
+    from {{ ref('int_log_loss__evaluation_days') }} as evaluation_days
+    inner join recent_windows
+        on
+            {{ log_loss.same_columns(version, 'evaluation_days', 'recent_windows') }}
+            and evaluation_days.metric_date < recent_windows.start_date
+    where
+        evaluation_days.window_name = 'baseline'
+        and evaluation_days.age_days >= {{ settings.mature_days }}
+
+),
+
+all_days as (
+
+    select recent_days.*
+    from recent_days
+    inner join recent_windows
+        on {{ log_loss.same_columns(version, 'recent_days', 'recent_windows') }}
+
+    union all
+
+    select * from baseline_days
+
+),
+
 days as (
 
     select
-        evaluation_days.window_name,
-        evaluation_days.evaluation_date,
-        {{ log_loss.scope_columns('evaluation_days') | join(',\n        ') }},
-        evaluation_days.metric_date,
+        {% for column in ['window_name'] + version + ['metric_date'] -%}
+        all_days.{{ column }},
+        {% endfor -%}
+        known_sums.prediction_count,
         known_sums.labeled_count,
         known_sums.loss_sum,
         known_sums.entropy_sum,
@@ -18,20 +102,15 @@ days as (
         known_sums.event_count,
         known_sums.score_sum,
         known_sums.score_sum - known_sums.score_squared_sum as score_variance_sum
-    from {{ ref('int_log_loss__evaluation_days') }} as evaluation_days
-    inner join {{ ref('int_log_loss__known_sums') }} as known_sums
+    from all_days
+    inner join known_sums
         on
-            evaluation_days.model_name = known_sums.model_name
-            and evaluation_days.measured_version = known_sums.model_version
-            and evaluation_days.metric_date = known_sums.metric_date
-            and evaluation_days.evaluation_date >= known_sums.known_from
-            and evaluation_days.evaluation_date < known_sums.known_until
-    where
-        evaluation_days.window_name in ('baseline', '{{ recent }}')
-        and evaluation_days.cohort_name = 'all'
-        and known_sums.cohort_name = 'all'
-        and known_sums.label = 'all'
-        and known_sums.labeled_count > 0
+            all_days.model_name = known_sums.model_name
+            and all_days.measured_version = known_sums.model_version
+            and all_days.metric_date = known_sums.metric_date
+            and all_days.evaluation_date >= known_sums.known_from
+            and all_days.evaluation_date < known_sums.known_until
+    where known_sums.labeled_count > 0
 
 ),
 
@@ -48,7 +127,9 @@ outcomes as (
         evaluation_date,
         {{ log_loss.scope_columns() | join(',\n        ') }},
         metric_date,
+        prediction_count,
         labeled_count,
+        event_count,
         {{ observed }} - {{ expected }} as excess,
         {{ expected }} as expected_sum,
         {{ variance }} as variance_sum,
@@ -58,14 +139,28 @@ outcomes as (
     {% endfor %}
 ),
 
+-- where next to nothing was uncertain, nothing can be said
 ratios as (
 
     select
         *,
-        {{ log_loss.safe_divide(
-            'sum(excess) over (' ~ window ~ ')', 'sum(expected_sum) over (' ~ window ~ ')'
-        ) }} as relative_excess
+        case
+            when
+                sum(score_variance_sum) over ({{ window }})
+                >= {{ log_loss.least_score_variance() }}
+            then
+                sum(excess) over ({{ window }}) / sum(expected_sum) over ({{ window }})
+        end as relative_excess
     from outcomes
+
+),
+
+deviations_of_days as (
+
+    select
+        *,
+        excess - {{ log_loss.multiply('relative_excess', 'expected_sum') }} as residual
+    from ratios
 
 ),
 
@@ -73,12 +168,11 @@ residuals as (
 
     select
         *,
-        excess - relative_excess * expected_sum as residual,
-        lead(excess - relative_excess * expected_sum) over (
+        lead(residual) over (
             {{ window }}
             order by metric_date
         ) as next_residual
-    from ratios
+    from deviations_of_days
 
 ),
 
@@ -90,15 +184,18 @@ sums as (
         min(metric_date) as start_date,
         max(metric_date) as end_date,
         count(*) as day_count,
+        sum(prediction_count) as prediction_count,
         sum(labeled_count) as labeled_count,
+        sum(event_count) as event_count,
         sum(excess) as excess,
         sum(expected_sum) as expected_sum,
-        sum(expected_sum * expected_sum) as expected_squared_sum,
+        sum({{ log_loss.multiply('expected_sum', 'expected_sum') }})
+            as expected_squared_sum,
         sum(variance_sum) as variance_sum,
-        sum(score_variance_sum) as score_variance_sum,
         max(relative_excess) as relative_excess,
-        sum(residual * residual) as residual_squared_sum,
-        sum(residual * next_residual) as residual_product_sum
+        sum({{ log_loss.multiply('residual', 'residual') }}) as residual_squared_sum,
+        sum({{ log_loss.multiply('residual', 'next_residual') }})
+            as residual_product_sum
     from residuals
     group by
         window_name,
@@ -112,16 +209,16 @@ baselines as (
     select
         {{ keys | join(',\n        ') }},
         day_count,
-        {{ log_loss.safe_divide(
-            'residual_squared_sum * day_count', 'expected_squared_sum * (day_count - 1)'
-        ) }} as day_variance,
+        residual_squared_sum / expected_squared_sum
+        * {{ log_loss.safe_divide('day_count', 'day_count - 1') }} as day_variance,
         -- the sample's is too low by about one over its length
         {{ log_loss.safe_divide('residual_product_sum', 'residual_squared_sum') }}
         + {{ log_loss.safe_divide('1', 'day_count') }} as unbounded_autocorrelation
     from sums
     where
         window_name = 'baseline'
-        and day_count > 1
+        and day_count >= 14
+        and relative_excess is not null
 
 ),
 
@@ -148,15 +245,24 @@ errors as (
         sums.start_date,
         sums.end_date,
         sums.day_count,
+        sums.prediction_count,
         sums.labeled_count,
+        case
+            when sums.event_count < sums.labeled_count - sums.event_count
+            then sums.event_count
+            else sums.labeled_count - sums.event_count
+        end as rarer_outcome_count,
         sums.excess,
         sums.expected_sum,
         sums.relative_excess,
-        sums.score_variance_sum,
-        sqrt(case when sums.variance_sum > 0 then sums.variance_sum else 0 end)
-            as row_standard_error,
+        case
+            when sums.relative_excess is not null and sums.variance_sum > 0
+            then sqrt(sums.variance_sum)
+        end as row_standard_error,
         sqrt(
-            bounded.day_variance * sums.expected_squared_sum
+            {{ log_loss.multiply(
+                'bounded.day_variance', 'sums.expected_squared_sum'
+            ) | indent(12) }}
             * (1 + bounded.autocorrelation) / (1 - bounded.autocorrelation)
         ) as day_standard_error,
         bounded.autocorrelation,
@@ -166,7 +272,7 @@ errors as (
     from sums
     left join bounded
         on {{ log_loss.same_columns(keys, 'sums', 'bounded') }}
-    where sums.window_name = '{{ recent }}'
+    where sums.window_name = 'recent'
 
 ),
 
@@ -209,6 +315,8 @@ select
     start_date as window_start_date,
     end_date as window_end_date,
     cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
+    cast(rarer_outcome_count as {{ dbt.type_bigint() }}) as rarer_outcome_count,
+    {{ log_loss.safe_divide('labeled_count', 'prediction_count') }} as label_coverage,
     cast(day_count as {{ dbt.type_bigint() }}) as day_count,
     relative_excess,
     excess / labeled_count as mean_excess,
@@ -218,9 +326,7 @@ select
     z_rows,
     z_days,
     case
-        when
-            day_standard_error is not null
-            and score_variance_sum >= {{ log_loss.least_score_variance() }}
+        when day_standard_error is not null
         then 2 * {{ log_loss.student_t_upper_tail(
             't', 'degrees_of_freedom', 'deviate'
         ) | indent(8) }}

@@ -200,34 +200,31 @@ trends as (
 
 ),
 
--- the labels beside what the scores promised
+-- the labels beside what the scores promised; no verdict, and no value to go by, while
+-- nobody knows how days vary
 miscalibrations as (
 
     select
-        tests.rule,
-        tests.evaluation_date,
-        {{ scope_of('tests') | join(',\n        ') }},
+        rule,
+        evaluation_date,
+        {{ scope }},
         'all' as label,
-        tests.window_start_date,
-        tests.window_end_date,
-        tests.labeled_count,
-        losses.label_coverage,
-        tests.relative_excess,
+        window_start_date,
+        window_end_date,
+        labeled_count,
+        label_coverage,
+        case when autocorrelation is not null then relative_excess end
+            as relative_excess,
         -- nats, that the least number of them applies to; or a share, that it does not
-        case when tests.rule = 'calibration_gap' then abs(tests.mean_excess) end
-            as increase,
-        tests.expected_mean as baseline_value,
+        case when rule = 'calibration_gap' then abs(mean_excess) end as increase,
+        expected_mean as baseline_value,
         {{ null_text }} as baseline_source,
-        tests.z_rows,
-        tests.z_days,
+        z_rows,
+        z_days,
         {{ log_loss.proven_p_value(
-            'tests.p_value', 'tests.labeled_count', 'losses.rarest_label_count'
+            'p_value', 'labeled_count', 'rarer_outcome_count'
         ) | indent(8) }} as p_value
-    from {{ ref('int_log_loss__calibration_tests') }} as tests
-    inner join losses
-        on
-            tests.evaluation_date = losses.evaluation_date
-            and {{ log_loss.same_scope('tests', 'losses') }}
+    from {{ ref('int_log_loss__calibration_tests') }}
 
 ),
 
@@ -249,6 +246,7 @@ recent_drifts as (
     inner join evaluation_dates
         on
             drifts.known_by = evaluation_dates.evaluation_date
+            and drifts.metric_date <= evaluation_dates.evaluation_date
             and drifts.metric_date > {{ log_loss.add_days(
                 'evaluation_dates.evaluation_date', -drift_days
             ) }}

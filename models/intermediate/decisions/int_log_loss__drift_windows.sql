@@ -50,7 +50,10 @@ ends as (
         {{ length }} as window_days,
         clock.as_of_date as known_by
     from arrivals
-    inner join clock on arrivals.metric_date > clock.before_date
+    inner join clock
+        on
+            arrivals.metric_date > clock.before_date
+            and arrivals.metric_date <= clock.as_of_date
 
     union distinct
 
@@ -184,6 +187,11 @@ lenders as (
             and launches.first_date > arrivals.metric_date
             and {{ log_loss.add_days('launches.first_date', -baseline.days - 1) }}
             < arrivals.metric_date
+            {%- if baseline.start_date %}
+            and arrivals.metric_date
+            between {{ log_loss.date_literal(baseline.start_date) }}
+            and {{ log_loss.date_literal(baseline.end_date) }}
+            {%- endif %}
     group by
         launches.model_name,
         launches.model_version,

@@ -190,7 +190,10 @@ validation_ratios as (
             'mean_log_loss', 'log_loss_stddev', 'commonest_mean_log_loss',
             'commonest_log_loss_stddev',
         ] -%}
-        losses.{{ column }} / metrics.value as {{ column }},
+        case
+            when metrics.value > {{ log_loss.double('1e-15') }}
+            then losses.{{ column }} / metrics.value
+        end as {{ column }},
         {% endfor -%}
         losses.rarest_label_count,
         losses.commonest_labeled_count,
@@ -200,10 +203,11 @@ validation_ratios as (
         on
             losses.model_name = metrics.model_name
             and losses.model_version = metrics.model_version
+            and losses.evaluation_date >= metrics.known_from
+            and losses.evaluation_date < metrics.known_until
     where
         losses.cohort_name = 'all'
         and metrics.metric_key = 'validation_log_loss'
-        and metrics.value > {{ log_loss.double('1e-15') }}
 
 ),
 
@@ -295,6 +299,7 @@ rules_of_versions as (
     {% for rule in [
         'mean_log_loss', 'mean_log_loss_increase', 'weighted_log_loss',
         'p95_log_loss', 'p99_log_loss', 'clipped_loss_share', 'correction_rate',
+        'calibration_gap', 'event_share_shift',
     ] -%}
     select '{{ rule }}' as rule
     {{ 'union all' if not loop.last }}

@@ -72,10 +72,7 @@ select
     ci_upper,
     case
         when is_estimate then coalesce(ci_lower, commonest_ci_lower)
-        when rule in {{ log_loss.rules_with('is_two_sided', true) }} then abs(value)
-        -- two samples alike have some, and small ones much
-        when rule in ('score_drift', 'feature_drift') then value - baseline_value
-        else value
+        else {{ log_loss.judged_size() | indent(8) }}
     end as judged_value,
     is_estimate and ci_lower is null as is_lower_bound,
     increase,

@@ -58,10 +58,7 @@ judged as (
     select
         *,
         {{ log_loss.limit_sign() }} as sign,
-        case
-            when rule in {{ log_loss.rules_with('is_two_sided', true) }} then abs(value)
-            else value
-        end as size,
+        {{ log_loss.judged_size() | indent(8) }} as size,
         -- how days vary in training, nobody knows: nothing is an error against it
         case
             when coalesce(baseline_source, '') <> 'validation' then error_at

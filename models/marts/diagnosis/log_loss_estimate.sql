@@ -196,6 +196,18 @@ errors as (
         end as is_latest
     from all_estimates
 
+),
+
+-- the others are there for what these remember
+shown as (
+
+    select errors.*
+    from errors
+    inner join {{ ref('int_log_loss__clock') }} as clock
+        on errors.known_on > {{ log_loss.add_days(
+            'clock.as_of_date', -estimation.history_days
+        ) }}
+
 )
 
 select
@@ -227,8 +239,4 @@ select
     relative_error,
     past_error,
     cast(past_date_count as {{ dbt.type_bigint() }}) as past_date_count
-from errors
-inner join {{ ref('int_log_loss__clock') }} as clock
-    on errors.known_on > {{ log_loss.add_days(
-        'clock.as_of_date', -estimation.history_days
-    ) }}
+from shown

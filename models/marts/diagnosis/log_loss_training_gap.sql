@@ -13,7 +13,8 @@ training as (
         cast(max(logged_at) as date) as trained_on
     from {{ ref('int_log_loss__training_metrics') }}
     where
-        metric_key in (
+        known_until = {{ log_loss.date_literal('9999-12-31') }}
+        and metric_key in (
             'training_log_loss', 'validation_log_loss', 'training_labels_until'
         )
     group by model_name, model_version
