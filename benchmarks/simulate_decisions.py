@@ -1389,7 +1389,7 @@ CALIBRATION_TEXT = """\
 ## Held to what the scores promise
 
 500 labeled rows a day, looked at every day over windows of 28, as `calibration_gap` and
-`event_share_shift` do. Scores are calibrated but for the day, whose effect is a standard
+`event_share_shift` do, all labels there: days are those old enough (`log_loss_mature_days`). Scores are calibrated but for the day, whose effect is a standard
 deviation of the log odds of all its rows: .25 is odds off by a quarter on most days, which
 is the world's doing and no fault. First a year in which nothing is wrong: the share of
 looks that find something, and tickets. Then, in other runs, a fault from some day on, 28

@@ -6,10 +6,11 @@ from datetime import date
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import special, stats
 
-from harness import UserProject
+from harness import LABEL_COLUMNS, NO_DIAGNOSIS, PREDICTION_COLUMNS, UserProject
 from oracle import OVERALL, Oracle, Scored, Snapshot, labeled, predicted_position
 from oracle_decisions import (
     Series,
@@ -214,3 +215,45 @@ def test_every_date_has_its_own_drift(whole_demo: UserProject) -> None:  # noqa:
         (row["model_name"], row["model_version"], row["evaluation_date"]) for row in rows
     ]
     assert all(left < right for left, right in pairwise(keys))
+
+
+@pytest.fixture(scope="module")
+def slow_positives(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    """A calibrated model whose positives report five days later than its negatives."""
+    directory = tmp_path_factory.mktemp("slow_positives")
+    project = UserProject(directory / "warehouse.duckdb", directory / "target")
+    random, count, first = np.random.default_rng(4), 300 * 110, date(2024, 1, 1)
+    day = np.arange(count) % 110
+    score = random.beta(2, 8, count)
+    label = (random.random(count) < score).astype(int)
+    delay = 1 + np.where(label, random.exponential(5, count), 0)
+    asked = pd.Timestamp(first) + pd.to_timedelta(day, unit="D")
+    told = asked + pd.to_timedelta(delay, unit="D")
+    ids = [f"r{number}" for number in range(count)]
+    predictions = pd.DataFrame(
+        {"request_id": ids, "model_name": "m", "model_version": "v1",
+         "predicted_at": asked, "probability": score}
+    )  # fmt: skip
+    labels = pd.DataFrame(
+        {"request_id": ids, "model_name": "m", "label": label.astype(str),
+         "labeled_at": told}
+    )  # fmt: skip
+    project.load("predictions", predictions, PREDICTION_COLUMNS)
+    is_known = told < pd.Timestamp(first) + pd.Timedelta(days=110)
+    project.load("labels", labels[is_known], LABEL_COLUMNS)
+    project.run(*NO_DIAGNOSIS)
+    return project
+
+
+def test_positives_that_report_later_are_no_miscalibration(
+    slow_positives: UserProject,
+) -> None:
+    verdicts = slow_positives.rows(
+        "select rule, verdict, value, p_value from main.int_log_loss__verdicts"
+        " where rule in ('calibration_gap', 'event_share_shift')"
+        " and verdict <> 'immature'"
+    )
+    tested = [row for row in verdicts if row["p_value"] is not None]
+    assert {row["rule"] for row in tested} == {"calibration_gap", "event_share_shift"}
+    assert len(tested) > 50
+    assert {row["verdict"] for row in tested} == {"ok"}
