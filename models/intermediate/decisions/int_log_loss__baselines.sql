@@ -43,12 +43,9 @@ baselines as (
         level,
         level_variance,
         day_variance,
-        case
-            when unbounded_autocorrelation < 0 then {{ log_loss.double(0) }}
-            when unbounded_autocorrelation > 0.8 then {{ log_loss.double('0.8') }}
-            -- days that are all alike have none
-            else coalesce(unbounded_autocorrelation, 0)
-        end as day_autocorrelation
+        {{ log_loss.bounded_autocorrelation(
+            'unbounded_autocorrelation'
+        ) | indent(8) }} as day_autocorrelation
     from windows
     where
         window_name = 'baseline'

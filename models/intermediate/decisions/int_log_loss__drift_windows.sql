@@ -113,11 +113,7 @@ own_days as (
             and looks.known_by >= arrivals.recorded_date
             and {{ log_loss.add_days('looks.start_date', -baseline.gap_days) }}
             > arrivals.metric_date
-            {%- if baseline.start_date %}
-            and arrivals.metric_date
-            between {{ log_loss.date_literal(baseline.start_date) }}
-            and {{ log_loss.date_literal(baseline.end_date) }}
-            {%- endif %}
+            {{ log_loss.and_in_fixed_baseline('arrivals.metric_date') }}
     group by
         {% for column in look -%}
         looks.{{ column }},
@@ -187,11 +183,7 @@ lenders as (
             and launches.first_date > arrivals.metric_date
             and {{ log_loss.add_days('launches.first_date', -baseline.days - 1) }}
             < arrivals.metric_date
-            {%- if baseline.start_date %}
-            and arrivals.metric_date
-            between {{ log_loss.date_literal(baseline.start_date) }}
-            and {{ log_loss.date_literal(baseline.end_date) }}
-            {%- endif %}
+            {{ log_loss.and_in_fixed_baseline('arrivals.metric_date') }}
     group by
         launches.model_name,
         launches.model_version,

@@ -21,11 +21,7 @@ evaluations.evaluation_date >= predicted_days.known_from
             and {{ log_loss.add_days(
                 'evaluations.window_start_date', -settings.baseline.gap_days
             ) }} > predicted_days.metric_date
-            {%- if settings.baseline.start_date %}
-            and predicted_days.metric_date
-            between {{ log_loss.date_literal(settings.baseline.start_date) }}
-            and {{ log_loss.date_literal(settings.baseline.end_date) }}
-            {%- endif %}
+            {{ log_loss.and_in_fixed_baseline('predicted_days.metric_date') }}
 {%- endset %}
 {%- set day_columns -%}
 evaluation_date,

@@ -84,11 +84,9 @@ bounded as (
 
     select
         *,
-        case
-            when unbounded_autocorrelation < 0 then {{ log_loss.double(0) }}
-            when unbounded_autocorrelation > 0.8 then {{ log_loss.double('0.8') }}
-            else coalesce(unbounded_autocorrelation, 0)
-        end as autocorrelation
+        {{ log_loss.bounded_autocorrelation(
+            'unbounded_autocorrelation'
+        ) | indent(8) }} as autocorrelation
     from windows
 
 ),
