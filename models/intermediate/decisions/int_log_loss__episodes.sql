@@ -109,6 +109,17 @@ history as (
 
 ),
 
+first_rows as (
+
+    select
+        {{ log_loss.scope_columns() | join(',\n        ') }},
+        min(known_from) as first_known_date
+    from {{ ref('int_log_loss__known_sums') }}
+    group by
+        {{ log_loss.scope_columns() | join(',\n        ') }}
+
+),
+
 numbered as (
 
     select
@@ -171,11 +182,18 @@ select
     spans.last_date,
     spans.first_alert_date,
     -- it may have begun before the first date that was looked at
-    spans.first_date <= {{ log_loss.add_days('history.earliest_date', quiet_days) }}
-    or (
-        spans.first_previous_look_date = {{ log_loss.undated() }}
-        and spans.first_date
-        <= {{ log_loss.add_days('history.earliest_date', unseen_days) }}
+    coalesce(first_rows.first_known_date, {{ log_loss.undated() }})
+    < history.earliest_date
+    and (
+        spans.first_date
+        <= {{ log_loss.add_days('history.earliest_date', quiet_days) }}
+        or (
+            spans.first_previous_look_date = {{ log_loss.undated() }}
+            and spans.first_date
+            <= {{ log_loss.add_days('history.earliest_date', unseen_days) }}
+        )
     ) as may_be_older
 from spans
 cross join history
+left join first_rows
+    on {{ log_loss.same_scope('spans', 'first_rows') }}
