@@ -15,6 +15,8 @@ from oracle_diagnosis import SCORE_EDGES, days
 FIRST = date(2024, 1, 1)
 DAYS = 80
 SHIFT = 60
+# of a fifth of the rows of every day
+LATE_DAYS = 5
 FEATURES = [
     {"column": "amount", "type": "numeric"},
     {"column": "year", "type": "numeric", "bin_width": 1},
@@ -44,6 +46,9 @@ def rows() -> pd.DataFrame:
             "hour": random.integers(0, 24, size),
             "score": score,
             "label": (random.random(size) < truth).astype(int),
+            "known": np.minimum(
+                day + np.where(random.random(size) < 0.2, LATE_DAYS, 0), DAYS - 1
+            ),
             "amount": amount,
             "year": 2000 + random.integers(0, 30, size),
             "country": country,
@@ -74,6 +79,7 @@ def project(
                 "model_name": "m",
                 "model_version": version,
                 "predicted_at": moment,
+                "loaded_at": moment + timedelta(days=row.known - row.day),
                 "probability": row.score,
                 "amount": None if np.isnan(row.amount) else row.amount,
                 "year": row.year,
@@ -92,7 +98,13 @@ def project(
     project.load_rows(
         "predictions",
         predictions,
-        {**PREDICTION_COLUMNS, "amount": "double", "year": "integer", "country": "varchar"},
+        {
+            **PREDICTION_COLUMNS,
+            "loaded_at": "timestamp",
+            "amount": "double",
+            "year": "integer",
+            "country": "varchar",
+        },
     )
     project.load_rows("labels", labels, LABEL_COLUMNS)
     project.run("--select", "+tag:log_loss_diagnosis", "+log_loss_daily")
@@ -200,6 +212,29 @@ def test_feature_drift_is_what_it_says(
         for side, name in ((reference, "reference_missing_share"), (now, "missing_share")):
             missing = side[feature["column"]].isna().mean()
             assert row[name] == pytest.approx(missing, abs=1e-12)
+
+
+def test_every_date_knows_the_rows_that_had_come_by_then(
+    project: UserProject, frame: pd.DataFrame
+) -> None:
+    found = project.rows(
+        "select * from main.int_log_loss__drifts as drifts"
+        " inner join main.int_log_loss__drift_windows as windows"
+        " using (model_name, model_version, metric_date, window_days, known_by)"
+    )
+    # from 14 days and the week after them on
+    assert len({row["known_by"] for row in found}) == DAYS - 20
+    is_partial = 0
+    for row in found[::11]:
+        known = frame[frame["known"] <= (row["known_by"] - FIRST).days]
+        feature = row["feature"]
+        if feature == "(score)":
+            check(row, known, "score", "score")
+        else:
+            declared = next(f for f in FEATURES if f["column"] == feature)
+            check(row, known, feature, declared["type"], declared.get("bin_width"))
+        is_partial += len(windows(row, known)[1]) < len(windows(row, frame)[1])
+    assert is_partial > 20
 
 
 def test_the_reference_is_the_first_days_or_the_version_before(

@@ -23,7 +23,7 @@ VARIABLES = {
 }
 
 
-def history(weekly: bool) -> Estimates:
+def history(kind: str) -> Estimates:
     """Positives report four times slower; some labels change, some go again."""
     random = np.random.default_rng(5)
     size = 70 * DAYS
@@ -32,7 +32,7 @@ def history(weekly: bool) -> Estimates:
     label = (random.random(size) < score).astype(int)
     delay = random.exponential(np.where(label == 1, 4, 1))
     delay += random.random(size)
-    if weekly:
+    if kind == "weekly":
         delay = np.ceil((day + delay) / 7) * 7 - day
     predictions = pd.DataFrame(
         {
@@ -46,6 +46,12 @@ def history(weekly: bool) -> Estimates:
             "recorded": [FIRST + days(int(n)) for n in np.floor(day + delay)],
         }
     )
+    if kind == "gaps":
+        # no traffic on Sundays and on a sixth of the other days, nor for ten days on end
+        is_open = (np.arange(DAYS) % 7 != 6) & (random.random(DAYS) > 1 / 6)
+        is_open[60:70] = False
+        predictions = predictions[is_open[day]]
+        size = len(predictions)
     events = predictions[["request_id", "label", "recorded"]].assign(labeled=0)
     events = events[random.random(size) < 0.97]
     changed = events.sample(frac=0.04, random_state=1).copy()
@@ -93,7 +99,7 @@ def load(project: UserProject, given: Estimates) -> None:
     )
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["steady", "weekly"])
+@pytest.fixture(scope="module", params=["steady", "weekly", "gaps"])
 def case(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Estimates, pd.DataFrame, pd.DataFrame]:
@@ -101,7 +107,7 @@ def case(
     project = UserProject(
         directory / "warehouse.duckdb", directory / "target", dict(VARIABLES)
     )
-    given = history(weekly=request.param)
+    given = history(request.param)
     load(project, given)
     project.run("--select", "+log_loss_estimate", "+log_loss_label_maturity")
     made = project.mart("log_loss_estimate")
@@ -268,7 +274,7 @@ def test_an_estimate_stays_as_it_was_made(
 ) -> None:
     """Whatever is kept: the errors that a row remembers are those it had then."""
     project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target", dict(VARIABLES))
-    load(project, history(weekly=False))
+    load(project, history("steady"))
     columns = "metric_date window_days age_days estimator".split()
     made = {}
     for kept, as_of in ((20, AS_OF - days(15)), (20, AS_OF), (DAYS + 1, AS_OF)):
