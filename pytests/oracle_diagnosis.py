@@ -342,7 +342,12 @@ class Estimates:
         return losses.mean(), self.label_free(day, window, on)[1], None
 
 
-def quantile(past_dates: int, window: int) -> float:
+def margin(
+    error: float, past_error: float | None, past_dates: int, window: int, weekly: bool
+) -> float:
+    """Half the width of an interval: by the sample, or by what went wrong before."""
+    by_sample = stats.norm.ppf(0.975) * error
     if past_dates == 0:
-        return stats.norm.ppf(0.975)
-    return stats.t.ppf(0.975, max(past_dates / window, 3))
+        return by_sample
+    freedom = max(past_dates / (1 if weekly else window), 3)
+    return max(by_sample, stats.t.ppf(0.975, freedom) * past_error)

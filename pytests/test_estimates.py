@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject
-from oracle_diagnosis import HORIZON, Estimates, days, quantile
+from oracle_diagnosis import HORIZON, Estimates, days, margin
 
 FIRST = date(2024, 1, 1)
 DAYS = 125
@@ -159,14 +159,19 @@ def test_an_estimate_is_what_its_definition_says(case: tuple, estimator: str) ->
             continue
         assert row["estimated_log_loss"] == pytest.approx(estimate, rel=1e-9), look
         if estimator != "so_far":
-            wider = max(error, estimate * np.nan_to_num(row["past_error"]))
+            in_the_past = estimate * np.nan_to_num(row["past_error"])
+            wider = max(error, in_the_past)
             assert row["standard_error"] == pytest.approx(wider, rel=1e-9), look
-            factor = np.exp(
-                quantile(row["past_date_count"], look.window_days) * wider / estimate
+            expected = margin(
+                error,
+                in_the_past,
+                row["past_date_count"],
+                look.window_days,
+                given.is_weekly(look.as_of_date),
             )
             # the quantile of t is an approximation, within 1.5 % from 3 degrees on
             assert np.log(row["estimate_ci_upper"] / estimate) == pytest.approx(
-                np.log(factor), rel=0.015
+                expected / estimate, rel=0.015
             ), look
             assert row["estimate_ci_lower"] == pytest.approx(
                 estimate**2 / row["estimate_ci_upper"], rel=1e-9

@@ -133,6 +133,7 @@ all_estimates as (
         {{ keys | join(',\n        ') }},
         estimator,
         estimator as chosen_estimator,
+        weekday,
         estimate,
         standard_error,
         past_error as error_of_estimator,
@@ -152,6 +153,7 @@ all_estimates as (
         {{ keys | join(',\n        ') }},
         estimator,
         chosen_estimator,
+        weekday,
         estimate,
         standard_error,
         error_of_estimator,
@@ -170,22 +172,20 @@ all_estimates as (
 errors as (
 
     select
-        *,
+        {{ keys | join(',\n        ') }},
+        estimator,
+        chosen_estimator,
+        estimate,
+        case when estimator <> 'so_far' then standard_error end as sample_error,
+        case when estimator <> 'so_far' then estimate * error_of_estimator end
+            as error_in_the_past,
+        -- windows that overlap tell little more than one; those that end on the same
+        -- weekday do not
         case
-            when estimator = 'so_far' then null
-            when estimate * error_of_estimator > standard_error
-            then estimate * error_of_estimator
-            else standard_error
-        end as wider_error,
-        -- windows that overlap tell little more than one
-        case
-            when date_count_of_estimator = 0 then {{ z }}
-            when date_count_of_estimator <= 3 * window_days
-            then {{ log_loss.student_t_quantile(z, 3) | indent(12) }}
-            else {{ log_loss.student_t_quantile(
-                z, log_loss.safe_divide('date_count_of_estimator', 'window_days')
-            ) | indent(12) }}
-        end as quantile,
+            when weekday = 0
+            then {{ log_loss.safe_divide('date_count_of_estimator', 'window_days') }}
+            else date_count_of_estimator
+        end as degrees_of_freedom,
         case
             when known_on = max(known_on) over (
                 partition by
@@ -193,18 +193,56 @@ errors as (
             )
             then 1 = 1
             else 1 = 0
-        end as is_latest
+        end as is_latest,
+        reason,
+        prediction_count,
+        labeled_count,
+        realised_loss,
+        relative_error,
+        past_error,
+        past_date_count
     from all_estimates
+
+),
+
+-- of the past errors few are known, and so their quantile is that of t
+margins as (
+
+    select
+        *,
+        {{ z }} * sample_error as sample_margin,
+        error_in_the_past * case
+            when degrees_of_freedom > 3
+            then {{ log_loss.student_t_quantile(z, 'degrees_of_freedom') | indent(12) }}
+            else {{ log_loss.student_t_quantile(z, 3) | indent(12) }}
+        end as past_margin
+    from errors
+
+),
+
+wider_margins as (
+
+    select
+        *,
+        case
+            when error_in_the_past > sample_error then error_in_the_past
+            else sample_error
+        end as wider_error,
+        case
+            when past_margin > sample_margin then past_margin
+            else sample_margin
+        end as margin
+    from margins
 
 ),
 
 -- the others are there for what these remember
 shown as (
 
-    select errors.*
-    from errors
+    select wider_margins.*
+    from wider_margins
     inner join {{ ref('int_log_loss__clock') }} as clock
-        on errors.known_on > {{ log_loss.add_days(
+        on wider_margins.known_on > {{ log_loss.add_days(
             'clock.as_of_date', -estimation.history_days
         ) }}
 
@@ -229,8 +267,8 @@ select
     wider_error as standard_error,
     {% for side, sign in {'lower': '-', 'upper': ''}.items() -%}
     case
-        when estimate > 0 and quantile * wider_error <= 700 * estimate
-        then estimate * exp({{ sign }}quantile * wider_error / estimate)
+        when estimate > 0 and margin <= 700 * estimate
+        then estimate * exp({{ sign }}margin / estimate)
     end as estimate_ci_{{ side }},
     {% endfor -%}
     reason,
