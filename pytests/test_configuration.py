@@ -145,6 +145,16 @@ NUMBERS = {
     "correction_absolute": ([-0.01], "at least 0"),
     "correction_relative": ([-0.01], "at least 0"),
     "evaluation_days": ([0], "at least 1"),
+    "baseline_days": ([13], "at least 14"),
+    "alert_history_days": ([0], "at least 1"),
+    "hourly_days": ([0, True], "at least 1"),
+    "estimate_horizon_days": ([1], "at least 2"),
+    "estimate_history_days": ([0, "long"], "at least 1"),
+    "minimum_increase": ([-0.01], "at least 0"),
+    "ticket_p_value": ([0, 0.5], "greater than 0 and less than 0.5"),
+    "page_p_value": ([0, 0.5], "greater than 0 and less than 0.5"),
+    "rollback_margin": ([-0.01, None], "at least 0"),
+    "promote_margin": ([0], "greater than 0"),
 }  # fmt: skip
 
 
@@ -227,6 +237,81 @@ def test_a_weight_that_is_no_column_name(project: UserProject, weight: object) -
 
 
 # ---------------------------------------------------------------------------------
+# what is normal, and what may be lost
+
+DATES = {"start_date": "2024-01-01", "end_date": "2024-02-01"}
+BASELINES = {
+    "unknown word": ("last", "last", "first, trailing, validation"),
+    "number": (56, "56", "first, trailing, validation"),
+    "one date": ({"start_date": "2024-01-01"}, "start_date", "end_date: YYYY-MM-DD"),
+    "no date": (DATES | {"end_date": "soon"}, "soon", "YYYY-MM-DD"),
+    "backwards": (DATES | {"end_date": "2023-12-31"}, "2023-12-31", "or later"),
+}
+
+
+@pytest.mark.parametrize(("baseline", "received", "fix"), BASELINES.values(), ids=BASELINES)
+def test_wrong_baselines(
+    project: UserProject, baseline: object, received: str, fix: str
+) -> None:
+    assert_stops(configured(project, baseline=baseline), "baseline", received, fix)
+
+
+BUDGETS = {
+    "number": (0.1, "0.1", "a mapping"),
+    "page as number": ({"page": 3}, "3", "a mapping"),
+    "unknown key": ({"page": {"days": 7}}, "days", "leave it out"),
+    "text": ({"relative": "much"}, "relative much", "a number of at least 0"),
+    "half a day": ({"page": {"short_days": 1.5}}, "short_days 1.5", "whole"),
+    "nothing to lose": ({"relative": 0, "absolute": 0}, "no higher", "more than 0"),
+    "windows": ({"page": {"short_days": 7}}, "7 and 7 days", "less than long_days"),
+    "long window": ({"ticket": {"long_days": 29}}, "29 days", "at most 28"),
+    "never reached": ({"page": {"factor": 5}}, "factor 5", "at most 28"),
+    "ticket above page": (
+        {"page": {"factor": 1.2}}, "ticket factor 1.5", "the page factor be higher"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("budget", "received", "fix"), BUDGETS.values(), ids=BUDGETS)
+def test_wrong_error_budgets(
+    project: UserProject, budget: object, received: str, fix: str
+) -> None:
+    assert_stops(configured(project, error_budget=budget), "error_budget", received, fix)
+
+
+def test_a_stratum_that_is_no_cohort(project: UserProject) -> None:
+    wrong = configured(project, cohorts=["region"], stratum="country")
+    assert_stops(wrong, "stratum", "country", "one of log_loss_cohorts")
+
+
+# ---------------------------------------------------------------------------------
+# features
+
+AMOUNT = {"column": "amount", "type": "numeric"}
+FEATURES = {
+    "text": ("amount", "amount", "a list of {column, type}"),
+    "one mapping": (AMOUNT, "amount", "a list of {column, type}"),
+    "names alone": (["amount"], "amount", "a `column` and a `type`"),
+    "no type": ([{"column": "amount"}], "amount", "numeric or categorical"),
+    "unknown type": ([AMOUNT | {"type": "text"}], "text", "numeric or categorical"),
+    "unknown key": ([AMOUNT | {"bins": 10}], "bins", "may have a `bin_width`"),
+    "twice": ([AMOUNT, AMOUNT], "`amount` twice", "once"),
+    "no width": ([AMOUNT | {"bin_width": 0}], "bin_width 0", "greater than 0"),
+    "width of a category": (
+        [{"column": "region", "type": "categorical", "bin_width": 1}],
+        "`region` with bin_width 1", "of a numeric feature",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("features", "received", "fix"), FEATURES.values(), ids=FEATURES)
+def test_wrong_features(
+    project: UserProject, features: object, received: str, fix: str
+) -> None:
+    assert_stops(configured(project, features=features), "features", received, fix)
+
+
+# ---------------------------------------------------------------------------------
 # models and classes
 
 
@@ -305,8 +390,9 @@ def test_wrong_models(
         ({"cohorts": ["country"]}, "country"),
         ({"weight": "price"}, "price"),
         ({"models": declared(NO, YES | {"column": "p_yes"})}, "p_yes"),
+        ({"features": [AMOUNT | {"column": "price"}]}, "price"),
     ],
-    ids=["cohort", "weight", "class"],
+    ids=["cohort", "weight", "class", "feature"],
 )
 def test_a_column_that_a_setting_asks_for(
     project: UserProject, settings: dict, column: str
@@ -369,7 +455,13 @@ def test_probability_may_be_missing_where_every_model_is_declared(
 
 
 @pytest.mark.parametrize(
-    ("variable", "column"), [("thresholds", "rule"), ("suppressions", "starts_at")]
+    ("variable", "column"),
+    [
+        ("thresholds", "rule"),
+        ("suppressions", "starts_at"),
+        ("deployments", "model_version"),
+        ("training_metrics", "model_version"),
+    ],
 )
 def test_an_optional_input_without_its_columns(
     tmp_path: Path, variable: str, column: str
