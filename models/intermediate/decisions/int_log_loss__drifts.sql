@@ -9,6 +9,9 @@
 {%- set missing = 2000000000 -%}
 {%- set lowest = -2147483648 -%}
 {%- set kept_values = 20 -%}
+{%- set group_number -%}
+coalesce(ranges.group_number, categories.group_number, 0)
+{%- endset -%}
 with
 
 entries as (
@@ -218,28 +221,29 @@ judged_groups as (
         judged_values.{{ column }},
         {% endfor -%}
         judged_values.bin_kind,
-        coalesce(bounded_groups.group_number, 0) as group_number,
+        {{ group_number }} as group_number,
         sum(judged_values.row_count) as row_count
     from judged_values
-    left join bounded_groups
+    -- two joins, as a disjunction of two conditions cannot be hashed
+    left join bounded_groups as ranges
         on
             {{ log_loss.same_columns(
-                reference + ['feature'], 'judged_values', 'bounded_groups'
+                reference + ['feature', 'bin_kind'], 'judged_values', 'ranges'
             ) }}
-            and judged_values.bin_kind = bounded_groups.bin_kind
-            and (
-                (
-                    judged_values.bin > bounded_groups.previous_last_bin
-                    and judged_values.bin <= bounded_groups.reaching_bin
-                )
-                or judged_values.value = bounded_groups.value
-            )
+            and judged_values.bin > ranges.previous_last_bin
+            and judged_values.bin <= ranges.reaching_bin
+    left join bounded_groups as categories
+        on
+            {{ log_loss.same_columns(
+                reference + ['feature', 'bin_kind', 'value'],
+                'judged_values', 'categories'
+            ) }}
     group by
         {% for column in look -%}
         judged_values.{{ column }},
         {% endfor -%}
         judged_values.bin_kind,
-        coalesce(bounded_groups.group_number, 0)
+        {{ group_number }}
 
 ),
 

@@ -59,7 +59,8 @@ judged_scopes as (
 
 window_days as (
 
-    -- a cohort beside the other rows of its version on the same day
+    -- a cohort beside the other rows of its version on the same day; beside the whole
+    -- there are none
     select
         'log_loss' as measure,
         evaluation_days.window_name,
@@ -87,7 +88,6 @@ window_days as (
             and evaluation_days.metric_date = wholes.metric_date
             and evaluation_days.evaluation_date >= wholes.known_from
             and evaluation_days.evaluation_date < wholes.known_until
-            and evaluation_days.cohort_name <> 'all'
             and wholes.cohort_name = 'all'
             and wholes.label = 'all'
 
@@ -165,7 +165,6 @@ window_days as (
             days_at_age.model_name = wholes.model_name
             and days_at_age.model_version = wholes.model_version
             and days_at_age.metric_date = wholes.metric_date
-            and days_at_age.cohort_name <> 'all'
             and wholes.cohort_name = 'all'
 
     union all
@@ -202,7 +201,6 @@ window_days as (
             days_at_age.model_name = wholes.model_name
             and days_at_age.model_version = wholes.model_version
             and days_at_age.metric_date = wholes.metric_date
-            and days_at_age.cohort_name <> 'all'
             and wholes.cohort_name = 'all'
     where
         evaluation_days.window_name = 'baseline'

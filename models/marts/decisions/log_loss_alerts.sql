@@ -158,7 +158,11 @@ select
     alerts.labeled_count,
     recent_deployments.recent_deployments,
     case
-        when alerts.cohort_name = 'all' and alerts.label = 'all'
+        when
+            alerts.cohort_name = 'all'
+            and alerts.label = 'all'
+            and alerts.baseline_value is not null
+            and alerts.rule in {{ log_loss.rules_with('has_loss_baseline', true) }}
         then top_cohorts.top_cohorts
     end as top_cohorts,
     cast(
@@ -177,8 +181,6 @@ left join top_cohorts
         alerts.evaluation_date = top_cohorts.evaluation_date
         and alerts.model_name = top_cohorts.model_name
         and alerts.model_version = top_cohorts.model_version
-        and alerts.baseline_value is not null
-        and alerts.rule in {{ log_loss.rules_with('has_loss_baseline', true) }}
 left join recent_deployments
     on
         alerts.evaluation_date = recent_deployments.evaluation_date
