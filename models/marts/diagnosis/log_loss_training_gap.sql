@@ -21,15 +21,24 @@ training as (
 
 ),
 
+-- a shadow is asked and answers nobody
 deployments as (
 
     select
         model_name,
         model_version,
-        cast(min(deployed_at) as date) as deployed_on
+        cast(min(case when role <> 'shadow' then deployed_at end) as date)
+            as deployed_on
     from {{ ref('stg_log_loss__deployments') }}
     where deployed_at is not null
     group by model_name, model_version
+
+),
+
+daily_sums as (
+
+    select * from {{ ref('int_log_loss__daily_sums') }}
+    where cohort_name = 'all'
 
 ),
 
@@ -45,8 +54,47 @@ production as (
         sum(case when is_mature then labeled_count else 0 end) as labeled_count,
         sum(case when is_mature then loss_sum else 0 end) as loss_sum,
         sum(case when is_mature then loss_squared_sum else 0 end) as loss_squared_sum
-    from {{ ref('int_log_loss__daily_sums') }}
-    where cohort_name = 'all'
+    from daily_sums
+    group by model_name, model_version
+
+),
+
+class_sums as (
+
+    select
+        daily_sums.model_name,
+        daily_sums.model_version,
+        label_sums.label,
+        sum(label_sums.labeled_count) as labeled_count
+    from daily_sums
+    inner join {{ ref('int_log_loss__label_sums') }} as label_sums
+        on
+            daily_sums.metric_date = label_sums.metric_date
+            and {{ log_loss.same_scope('daily_sums', 'label_sums') }}
+    where daily_sums.is_mature
+    group by
+        daily_sums.model_name,
+        daily_sums.model_version,
+        label_sums.label
+
+),
+
+counted_classes as (
+
+    select
+        *,
+        {{ log_loss.class_count() | indent(8) }} as class_count
+    from class_sums
+
+),
+
+rarest_labels as (
+
+    select
+        model_name,
+        model_version,
+        {{ log_loss.rarest_label_count() | indent(8) }} as rarest_label_count
+    from counted_classes
     group by model_name, model_version
 
 ),
@@ -65,8 +113,12 @@ means as (
         training.validation_log_loss,
         training.training_labels_until,
         training.trained_on,
-        coalesce(deployments.deployed_on, production.first_prediction_date)
-            as deployed_on
+        case
+            when deployments.model_name is null
+            then production.first_prediction_date
+            else deployments.deployed_on
+        end as deployed_on,
+        rarest_labels.rarest_label_count
     from production
     left join training
         on
@@ -76,6 +128,10 @@ means as (
         on
             production.model_name = deployments.model_name
             and production.model_version = deployments.model_version
+    left join rarest_labels
+        on
+            production.model_name = rarest_labels.model_name
+            and production.model_version = rarest_labels.model_version
 
 )
 
@@ -91,16 +147,21 @@ select
     cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
     mean_log_loss,
     {{ log_loss.confidence_interval(
-        'lower', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
+        'lower', 'mean_log_loss', 'log_loss_stddev', 'labeled_count',
+        'rarest_label_count'
     ) | indent(4) }} as log_loss_ci_lower,
     {{ log_loss.confidence_interval(
-        'upper', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
+        'upper', 'mean_log_loss', 'log_loss_stddev', 'labeled_count',
+        'rarest_label_count'
     ) | indent(4) }} as log_loss_ci_upper,
     validation_log_loss - training_log_loss as generalization_gap,
     mean_log_loss - validation_log_loss as production_gap,
     {{ log_loss.safe_divide('mean_log_loss', 'validation_log_loss') }} - 1
         as relative_production_gap,
-    {{ log_loss.days_between(log_loss.undated(), 'deployed_on') }}
-    - training_labels_until / {{ log_loss.double(86400) }} as retrain_lag_days
+    cast(
+        {{ log_loss.days_between(log_loss.undated(), 'deployed_on') }}
+        - floor(training_labels_until / {{ log_loss.double(86400) }})
+        as {{ dbt.type_bigint() }}
+    ) as retrain_lag_days
 from means
 where first_prediction_date is not null
