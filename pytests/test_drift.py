@@ -21,6 +21,7 @@ FEATURES = [
     {"column": "amount", "type": "numeric"},
     {"column": "year", "type": "numeric", "bin_width": 1},
     {"column": "country", "type": "categorical"},
+    {"column": "flag", "type": "numeric"},
 ]
 VARIABLES = {"log_loss_features": FEATURES, "log_loss_baseline_days": 28}
 COUNTRIES = [f"c{number:02d}" for number in range(30)]
@@ -52,6 +53,8 @@ def rows() -> pd.DataFrame:
             "amount": amount,
             "year": 2000 + random.integers(0, 30, size),
             "country": country,
+            # one value in all of the reference, and another from the shift on
+            "flag": np.where(is_late & (random.random(size) < 0.9), 1.0, 0.0),
         }
     )
 
@@ -84,6 +87,7 @@ def project(
                 "amount": None if np.isnan(row.amount) else row.amount,
                 "year": row.year,
                 "country": row.country,
+                "flag": row.flag,
             }
         )
         if number % 3:
@@ -104,6 +108,7 @@ def project(
             "amount": "double",
             "year": "integer",
             "country": "varchar",
+            "flag": "double",
         },
     )
     project.load_rows("labels", labels, LABEL_COLUMNS)
@@ -145,8 +150,9 @@ def cells(reference: pd.Series, now: pd.Series, kind: str, width: float | None):
     def cell(bin_: int) -> object:
         if bin_ == 2_000_000_000:
             return "missing"
-        place = int(np.searchsorted(last.to_numpy(), bin_))
-        return last.index[min(place, len(last) - 1)]
+        if not values[0] <= bin_ <= values[-1]:
+            return "outside"
+        return last.index[int(np.searchsorted(last.to_numpy(), bin_))]
 
     return tuple(s.map(cell).value_counts() for s in binned)
 
@@ -180,9 +186,12 @@ def check(row: dict, frame: pd.DataFrame, column: str, kind: str, width=None) ->
     p, q = shares(*pair)
     assert row["reference_count"] == len(reference)
     assert row["prediction_count"] == len(now)
-    assert row["psi"] == pytest.approx(np.sum((q - p) * np.log(q / p)), rel=1e-9)
+    assert row["cell_count"] == len(p)
+    assert row["psi"] == pytest.approx(
+        np.sum((q - p) * np.log(q / p)), rel=1e-9, abs=1e-15
+    )
     assert row["jensen_shannon_distance"] == pytest.approx(
-        jensenshannon(p, q, base=2), rel=1e-9
+        jensenshannon(p, q, base=2), rel=1e-9, abs=1e-9
     )
     assert row["psi_if_unchanged"] == pytest.approx(
         (len(p) - 1) * (1 / len(reference) + 1 / len(now)), rel=1e-9
@@ -262,24 +271,105 @@ def test_what_shifted_is_found_and_ranked_by_the_loss(
         "select * from main.log_loss_feature_drift where window_days = 7 "
         f"and metric_date = date '{FIRST + days(69)}' order by drift_rank"
     )
-    assert [row["drift_rank"] for row in found] == [1, 2, 3]
+    assert [row["drift_rank"] for row in found] == [1, 2, 3, 4]
     by = {row["feature"]: row for row in found}
+    # all of the reference in one cell, and nine of ten of the last days outside of it
+    assert by["flag"]["cell_count"] == 2
+    assert by["flag"]["psi"] > 5
     assert by["country"]["psi"] > 0.25
     assert by["amount"]["psi"] > 0.25
     assert by["year"]["psi"] < 3 * by["year"]["psi_if_unchanged"]
+    assert found[0]["feature"] == "flag"
     assert found[-1]["feature"] == "year"
-    # the correlation of the daily drift with the daily loss, over 28 days
-    daily = project.query(
-        "select drift.metric_date, drift.feature, drift.psi, daily.mean_log_loss "
-        "from main.log_loss_feature_drift as drift "
-        "inner join main.log_loss_daily as daily using (metric_date, model_version) "
-        "where drift.window_days = 1 and model_version = 'v1' and daily.is_mature"
+
+
+def test_drift_is_correlated_with_the_rise_over_the_reference(
+    project: UserProject, frame: pd.DataFrame
+) -> None:
+    """28 mature days, also on later dates whose labels are still to come."""
+    labeled = frame[frame.index % 3 > 0]
+    chance = np.where(labeled["label"] == 1, labeled["score"], 1 - labeled["score"])
+    losses = pd.Series(-np.log(chance), index=labeled["day"])
+    reference = losses[losses.index < 28].mean()
+    daily = losses.groupby(level=0).mean()
+    mature = project.query(
+        "select metric_date from main.log_loss_daily where is_mature and model_version = 'v1'"
+    )["metric_date"]
+    mature = [(day.date() - FIRST).days for day in mature]
+    single = project.query(
+        "select *, psi - psi_if_unchanged as drift from main.log_loss_feature_drift "
+        "where model_version = 'v1' and window_days = 1"
     )
-    last = daily[daily["metric_date"] > pd.Timestamp(FIRST + days(69 - 28))]
-    for feature, pairs in last.groupby("feature"):
-        assert len(pairs) == 24, "the last days are too young"
-        expected = np.corrcoef(pairs["psi"], pairs["mean_log_loss"])[0, 1]
-        assert by[feature]["loss_correlation"] == pytest.approx(expected, rel=1e-9)
+    single["day"] = [(day.date() - FIRST).days for day in single["metric_date"]]
+    checked = 0
+    for (_, now), row in single.groupby(["feature", "day"]):
+        known = single[single["feature"] == row["feature"].iloc[0]]
+        known = known[(known["day"] <= now) & known["day"].isin(mature)]
+        known = known.sort_values("day")[-28:]
+        if now < 41 or len(known) < 14:
+            continue
+        # from the 41st day on all that are correlated have the whole reference
+        known = known[known["day"] >= 28]
+        if len(known) < 14:
+            continue
+        with_reference = [
+            np.concatenate([values, np.zeros(len(known))])
+            for values in (known["drift"], daily[known["day"]] - reference)
+        ]
+        found = row["loss_correlation"].iloc[0]
+        if not with_reference[0].any():
+            assert pd.isna(found)
+            continue
+        expected = np.corrcoef(*with_reference)[0, 1]
+        if known["day"].min() > 28:
+            assert found == pytest.approx(expected, rel=1e-9)
+            checked += 1
+    assert checked > 30
+
+
+def test_cells_say_what_has_moved(project: UserProject, frame: pd.DataFrame) -> None:
+    found = project.query(
+        "select * from main.log_loss_drift_cells where window_days = 7 "
+        f"and metric_date = date '{FIRST + days(69)}'"
+    )
+    sums = project.query(
+        "select '(score)' as feature, psi from main.log_loss_score_drift "
+        f"where window_days = 7 and metric_date = date '{FIRST + days(69)}' union all "
+        "select feature, psi from main.log_loss_feature_drift "
+        f"where window_days = 7 and metric_date = date '{FIRST + days(69)}'"
+    ).set_index("feature")["psi"]
+    now = frame[frame["day"].between(63, 69)]
+    reference = frame[frame["day"] < 28]
+    for feature, cells_ in found.groupby("feature"):
+        assert cells_["psi_contribution"].sum() == pytest.approx(sums[feature], rel=1e-9)
+        assert cells_["prediction_count"].sum() == len(now)
+        assert cells_["reference_count"].sum() == len(reference)
+        assert cells_["prediction_share"].sum() == pytest.approx(1, rel=1e-12)
+        column = "score" if feature == "(score)" else feature
+        for cell in cells_.itertuples():
+            for side, count in ((now, cell.prediction_count), (reference, cell.reference_count)):
+                values = side[column]
+                if cell.cell_kind == "range" and feature == "year":
+                    # whole multiples of a width belong to the bin above
+                    inside = values.between(cell.lower_bound, cell.upper_bound, "left")
+                elif cell.cell_kind == "range" and cell.lower_bound == cell.upper_bound:
+                    inside = values == cell.lower_bound
+                elif cell.cell_kind == "range":
+                    inside = values.between(cell.lower_bound, cell.upper_bound, "right")
+                elif cell.cell_kind == "missing":
+                    inside = values.isna()
+                elif cell.cell_kind == "value":
+                    inside = values == cell.cell_value
+                else:
+                    continue
+                assert count == inside.sum(), (feature, cell)
+    kinds = found.groupby("feature")["cell_kind"].agg(set)
+    assert kinds["flag"] == {"range", "outside"}
+    assert kinds["country"] == {"value", "other"}
+    assert kinds["amount"] >= {"range", "missing"}
+    # c29 was the rarest of thirty
+    moved = found.sort_values("psi_contribution", ascending=False)
+    assert moved[moved["feature"] == "country"].iloc[0]["cell_kind"] == "other"
 
 
 def test_hours_of_the_last_days(project: UserProject, frame: pd.DataFrame) -> None:

@@ -66,6 +66,22 @@
 {%- endmacro %}
 
 
+{% macro score_bin_start(score_bin) %}
+    {{- return(adapter.dispatch('score_bin_start', 'log_loss')(score_bin)) -}}
+{% endmacro %}
+
+{% macro default__score_bin_start(score_bin) -%}
+    {%- set score_bin = '(' ~ score_bin ~ ')' -%}
+    case
+        when {{ score_bin }} <= 0 then {{ log_loss.double(0) }}
+    {%- for edge in log_loss.score_bin_edges() %}
+        when {{ score_bin }} = {{ loop.index }} then {{ log_loss.double(edge) }}
+    {%- endfor %}
+        when {{ score_bin }} is not null then {{ log_loss.double(1) }}
+    end
+{%- endmacro %}
+
+
 {% macro score_decile(score_bin) %}
     {{- return(adapter.dispatch('score_decile', 'log_loss')(score_bin)) -}}
 {% endmacro %}
@@ -158,6 +174,26 @@
         else -20000 - {{ log_loss._logarithmic_bin('abs(' ~ value ~ ')') }}
     {%- endif %}
     end
+{%- endmacro %}
+
+
+{% macro feature_bin_start(feature_bin, width=none) %}
+    {{- return(adapter.dispatch('feature_bin_start', 'log_loss')(feature_bin, width)) -}}
+{% endmacro %}
+
+{% macro default__feature_bin_start(feature_bin, width) -%}
+    {%- set feature_bin = '(' ~ feature_bin ~ ')' -%}
+    {%- if width is not none -%}
+    {{ log_loss.double(width) }} * {{ feature_bin }}
+    {%- else -%}
+    {#- bins closer to zero than 14000 would hold numbers below 1e-100 -#}
+    {%- set gamma = log_loss.double(log_loss.loss_bin_gamma()) -%}
+    case
+        when abs({{ feature_bin }}) < 14000 then {{ log_loss.double(0) }}
+        when {{ feature_bin }} > 0 then power({{ gamma }}, {{ feature_bin }} - 20001)
+        else -power({{ gamma }}, -20000 - {{ feature_bin }})
+    end
+    {%- endif -%}
 {%- endmacro %}
 
 

@@ -157,7 +157,7 @@ launches as (
 
 ),
 
--- the version that served most in the days before
+-- the versions asked in the days before
 lenders as (
 
     select
@@ -168,12 +168,7 @@ lenders as (
         min(arrivals.metric_date) as reference_start_date,
         max(arrivals.metric_date) as reference_end_date,
         max(arrivals.recorded_date) as reference_known_by,
-        row_number() over (
-            partition by
-                launches.model_name, launches.model_version, launches.known_by
-            order by
-                sum(arrivals.prediction_count) desc, arrivals.model_version asc
-        ) as lender_rank
+        sum(arrivals.prediction_count) as prediction_count
     from launches
     inner join arrivals
         on
@@ -191,6 +186,27 @@ lenders as (
         arrivals.model_version
     having count(distinct arrivals.metric_date) >= {{ baseline.min_days }}
 
+),
+
+-- rather one that served than one that was only tried, and the one that was asked most
+ranked_lenders as (
+
+    select
+        lenders.*,
+        row_number() over (
+            partition by lenders.model_name, lenders.model_version, lenders.known_by
+            order by
+                {{ log_loss.was_only_tried('trials', 'lenders.known_by')
+                    | indent(16) }} asc,
+                lenders.prediction_count desc,
+                lenders.reference_version asc
+        ) as preference_rank
+    from lenders
+    left join {{ ref('int_log_loss__version_trials') }} as trials
+        on
+            lenders.model_name = trials.model_name
+            and lenders.reference_version = trials.model_version
+
 )
 
 select
@@ -199,23 +215,23 @@ select
     {% endfor -%}
     case
         when own_references.model_name is not null then looks.model_version
-        else lenders.reference_version
+        else ranked_lenders.reference_version
     end as reference_version,
     {% for column in [
         'reference_start_date', 'reference_end_date', 'reference_known_by'
     ] -%}
-    coalesce(own_references.{{ column }}, lenders.{{ column }}) as {{ column }}
+    coalesce(own_references.{{ column }}, ranked_lenders.{{ column }}) as {{ column }}
     {{- ',' if not loop.last }}
     {% endfor %}
 from looks
 left join own_references
     on {{ log_loss.same_columns(look, 'looks', 'own_references') }}
-left join lenders
+left join ranked_lenders
     on
-        looks.model_name = lenders.model_name
-        and looks.model_version = lenders.model_version
-        and looks.known_by = lenders.known_by
-        and lenders.lender_rank = 1
+        looks.model_name = ranked_lenders.model_name
+        and looks.model_version = ranked_lenders.model_version
+        and looks.known_by = ranked_lenders.known_by
+        and ranked_lenders.preference_rank = 1
 where
     own_references.model_name is not null
-    or lenders.model_name is not null
+    or ranked_lenders.model_name is not null

@@ -158,22 +158,6 @@ versions as (
 
 ),
 
-trials as (
-
-    select
-        model_name,
-        model_version,
-        min(case when role in ('canary', 'shadow') then cast(deployed_at as date) end)
-            as tried_on,
-        min(case when role = 'baseline' then cast(deployed_at as date) end)
-            as adopted_on
-    from {{ ref('stg_log_loss__deployments') }}
-    group by
-        model_name,
-        model_version
-
-),
-
 -- the versions before one that have days enough to lend
 lenders as (
 
@@ -231,21 +215,14 @@ ranked_lenders as (
             partition by
                 lenders.evaluation_date, lenders.model_name, lenders.model_version
             order by
-                case
-                    when
-                        trials.tried_on <= lenders.evaluation_date
-                        and coalesce(
-                            trials.adopted_on > lenders.evaluation_date, 1 = 1
-                        )
-                    then 1
-                    else 0
-                end,
+                {{ log_loss.was_only_tried('trials', 'lenders.evaluation_date')
+                    | indent(16) }},
                 lenders.known_from desc,
                 lenders.first_date desc,
                 lenders.lender_version desc
         ) as preference_rank
     from lenders
-    left join trials
+    left join {{ ref('int_log_loss__version_trials') }} as trials
         on
             lenders.model_name = trials.model_name
             and lenders.lender_version = trials.model_version

@@ -1,4 +1,5 @@
-{%- set keys = ['model_name', 'model_version', 'feature', 'metric_date'] -%}
+{%- set series = ['model_name', 'model_version', 'feature', 'metric_date'] -%}
+{%- set look = ['model_name', 'model_version', 'metric_date', 'window_days', 'known_by'] -%}
 with
 
 drifts as (
@@ -23,58 +24,153 @@ losses as (
         metric_date,
         model_name,
         model_version,
-        {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_log_loss
+        loss_sum,
+        labeled_count,
+        is_mature
     from {{ ref('int_log_loss__daily_sums') }}
-    where cohort_name = 'all' and labeled_count > 0 and is_mature
+    where cohort_name = 'all' and labeled_count > 0
 
 ),
 
--- the drift of each single day beside its loss, over the 28 days up to each
-paired as (
+references_used as (
+
+    select distinct
+        model_name,
+        reference_version,
+        reference_start_date,
+        reference_end_date
+    from windows
+
+),
+
+reference_losses as (
 
     select
-        ends.model_name,
-        ends.model_version,
-        ends.feature,
-        ends.metric_date,
-        earlier.psi,
-        losses.mean_log_loss,
-        avg(earlier.psi) over (
-            partition by
-                ends.model_name, ends.model_version, ends.feature, ends.metric_date
-        ) as mean_psi,
-        avg(losses.mean_log_loss) over (
-            partition by
-                ends.model_name, ends.model_version, ends.feature, ends.metric_date
-        ) as mean_of_losses
-    from drifts as ends
-    inner join drifts as earlier
-        on
-            ends.model_name = earlier.model_name
-            and ends.model_version = earlier.model_version
-            and ends.feature = earlier.feature
-            and ends.metric_date >= earlier.metric_date
-            and {{ log_loss.add_days('ends.metric_date', -28) }} < earlier.metric_date
+        references_used.model_name,
+        references_used.reference_version,
+        references_used.reference_start_date,
+        references_used.reference_end_date,
+        {{ log_loss.safe_divide(
+            'sum(losses.loss_sum)', 'sum(losses.labeled_count)'
+        ) }} as mean_log_loss
+    from references_used
     inner join losses
         on
-            earlier.metric_date = losses.metric_date
-            and earlier.model_name = losses.model_name
-            and earlier.model_version = losses.model_version
-    where ends.window_days = 1 and earlier.window_days = 1
+            references_used.model_name = losses.model_name
+            and references_used.reference_version = losses.model_version
+            and references_used.reference_start_date <= losses.metric_date
+            and references_used.reference_end_date >= losses.metric_date
+    group by
+        references_used.model_name,
+        references_used.reference_version,
+        references_used.reference_start_date,
+        references_used.reference_end_date
+
+),
+
+-- single days: what they have drifted beyond chance, and how far their loss has risen
+single_days as (
+
+    select
+        drifts.model_name,
+        drifts.model_version,
+        drifts.feature,
+        drifts.metric_date,
+        drifts.psi - drifts.psi_if_unchanged as drift,
+        {{ log_loss.safe_divide('losses.loss_sum', 'losses.labeled_count') }}
+        - reference_losses.mean_log_loss as rise
+    from drifts
+    inner join windows
+        on {{ log_loss.same_columns(look, 'drifts', 'windows') }}
+    inner join losses
+        on
+            drifts.model_name = losses.model_name
+            and drifts.model_version = losses.model_version
+            and drifts.metric_date = losses.metric_date
+            and losses.is_mature
+    inner join reference_losses
+        on {{ log_loss.same_columns(
+            ['model_name', 'reference_version', 'reference_start_date',
+             'reference_end_date'],
+            'windows', 'reference_losses'
+        ) }}
+    where drifts.window_days = 1
+
+),
+
+-- of the last 28 of them, and as many at the reference: no drift, no rise
+running as (
+
+    select
+        model_name,
+        model_version,
+        feature,
+        metric_date,
+        {% for name, of in {
+            'day_count': '1',
+            'drift_sum': 'drift',
+            'rise_sum': 'rise',
+            'drift_squared_sum': 'drift * drift',
+            'rise_squared_sum': 'rise * rise',
+            'product_sum': 'drift * rise',
+        }.items() -%}
+        sum({{ of }}) over (
+            partition by model_name, model_version, feature
+            order by metric_date
+            rows between 27 preceding and current row
+        ) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from single_days
+
+),
+
+moments as (
+
+    select
+        *,
+        drift_squared_sum - drift_sum * drift_sum / (2 * day_count) as drift_moment,
+        rise_squared_sum - rise_sum * rise_sum / (2 * day_count) as rise_moment,
+        product_sum - drift_sum * rise_sum / (2 * day_count) as product_moment
+    from running
 
 ),
 
 correlations as (
 
     select
-        {{ keys | join(',\n        ') }},
-        count(*) as day_count,
-        sum((psi - mean_psi) * (mean_log_loss - mean_of_losses)) as product_sum,
-        sum((psi - mean_psi) * (psi - mean_psi)) as psi_square_sum,
-        sum((mean_log_loss - mean_of_losses) * (mean_log_loss - mean_of_losses))
-            as loss_square_sum
-    from paired
-    group by {{ keys | join(', ') }}
+        model_name,
+        model_version,
+        feature,
+        metric_date,
+        case
+            when day_count >= 14 and drift_moment > 0 and rise_moment > 0
+            then product_moment / sqrt(drift_moment) / sqrt(rise_moment)
+        end as loss_correlation
+    from moments
+
+),
+
+-- labels come later than predictions: the last day that both are known of
+last_known as (
+
+    select
+        drifts.model_name,
+        drifts.model_version,
+        drifts.feature,
+        drifts.metric_date,
+        max(correlations.metric_date) as correlated_date
+    from drifts
+    inner join correlations
+        on
+            drifts.model_name = correlations.model_name
+            and drifts.model_version = correlations.model_version
+            and drifts.feature = correlations.feature
+            and drifts.metric_date >= correlations.metric_date
+    group by
+        drifts.model_name,
+        drifts.model_version,
+        drifts.feature,
+        drifts.metric_date
 
 ),
 
@@ -82,19 +178,21 @@ judged as (
 
     select
         drifts.*,
+        correlations.loss_correlation,
+        case when drifts.psi > 3 * drifts.psi_if_unchanged then 1 else 0 end as has_moved,
         case
-            when
-                correlations.day_count >= 14
-                and correlations.psi_square_sum > {{ log_loss.double('1e-24') }}
-                and correlations.loss_square_sum > {{ log_loss.double('1e-24') }}
-            then
-                correlations.product_sum
-                / sqrt(correlations.psi_square_sum)
-                / sqrt(correlations.loss_square_sum)
-        end as loss_correlation
+            when correlations.loss_correlation >= {{ log_loss.double('0.5') }} then 1
+            else 0
+        end as moves_with_loss
     from drifts
+    left join last_known
+        on {{ log_loss.same_columns(series, 'drifts', 'last_known') }}
     left join correlations
-        on {{ log_loss.same_columns(keys, 'drifts', 'correlations') }}
+        on
+            last_known.model_name = correlations.model_name
+            and last_known.model_version = correlations.model_version
+            and last_known.feature = correlations.feature
+            and last_known.correlated_date = correlations.metric_date
 
 )
 
@@ -110,6 +208,7 @@ select
     windows.reference_end_date,
     judged.reference_count,
     judged.prediction_count,
+    judged.cell_count,
     judged.reference_missing_share,
     judged.missing_share,
     judged.psi,
@@ -124,19 +223,12 @@ select
                 judged.model_name,
                 judged.model_version
             order by
-                case when judged.psi > 3 * judged.psi_if_unchanged then 0 else 1 end
-                    asc,
-                case when judged.loss_correlation is null then 1 else 0 end asc,
-                judged.loss_correlation desc,
-                judged.psi desc,
+                judged.has_moved desc,
+                judged.moves_with_loss desc,
+                judged.psi - judged.psi_if_unchanged desc,
                 judged.feature asc
         ) as {{ dbt.type_bigint() }}
     ) as drift_rank
 from judged
 inner join windows
-    on
-        judged.model_name = windows.model_name
-        and judged.model_version = windows.model_version
-        and judged.metric_date = windows.metric_date
-        and judged.window_days = windows.window_days
-        and judged.known_by = windows.known_by
+    on {{ log_loss.same_columns(look, 'judged', 'windows') }}

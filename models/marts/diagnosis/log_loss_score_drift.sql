@@ -26,6 +26,7 @@ select
     windows.reference_end_date,
     drifts.reference_count,
     drifts.prediction_count,
+    drifts.cell_count,
     drifts.psi,
     drifts.psi_if_unchanged,
     drifts.jensen_shannon_distance
