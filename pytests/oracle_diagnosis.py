@@ -39,8 +39,9 @@ def days(count: int) -> timedelta:
 
 
 def cross_entropy(share: float, probability: float) -> float:
-    probability = np.clip(probability, EPSILON, 1 - EPSILON)
-    return -share * np.log(probability) - (1 - share) * np.log(1 - probability)
+    # each side by itself: 1 - p of a clipped p is rounded
+    yes, no = np.clip([probability, 1 - probability], EPSILON, 1 - EPSILON)
+    return -share * np.log(yes) - (1 - share) * np.log(no)
 
 
 def calibration(frame: pd.DataFrame) -> dict[str, float]:
@@ -60,11 +61,12 @@ def calibration(frame: pd.DataFrame) -> dict[str, float]:
         "calibration_z": None,
         "shift_z": None,
     }
-    if variance >= 25:
-        found["calibration_z"] = (frame["loss"] - frame["entropy"]).sum() / np.sqrt(
-            frame["entropy_variance"].sum()
-        )
-        found["shift_z"] = (event - score).sum() / np.sqrt(variance)
+    squares = ((event - score) ** 2).sum()
+    if max(variance, squares) >= 25:
+        # scores that leave nothing to chance are held to what was observed
+        losses = frame["entropy_variance"].sum() or (frame["loss"] ** 2).sum()
+        found["calibration_z"] = (frame["loss"] - frame["entropy"]).sum() / np.sqrt(losses)
+        found["shift_z"] = (event - score).sum() / np.sqrt(variance or squares)
     # an inner edge belongs to the lower bin
     bins = np.clip(np.digitize(score, np.arange(1, 10) / 10, right=True), 0, 9)
     found |= reliability(score, event, bins, "ece")
@@ -80,6 +82,7 @@ def calibration(frame: pd.DataFrame) -> dict[str, float]:
     found["reliability"] = (sizes * forecast).sum() - (sizes * conditional).sum()
     found["residual"] = frame["event_loss"].mean() - (sizes * forecast).sum()
     found["max_calibration_error"] = (groups["score"] - groups["event"]).abs().max()
+    found["reliability_if_calibrated"] = len(groups) / (2 * count)
     return found
 
 
@@ -91,7 +94,9 @@ def reliability(
     grouped = frame.groupby(bins)
     gaps = (grouped["score"].sum() - grouped["event"].sum()).abs()
     expected = np.sqrt(2 / np.pi * grouped["v"].sum())
+    largest = "max_calibration_error" + name.removeprefix("ece")
     return {
+        largest: (gaps / grouped.size()).max(),
         name: gaps.sum() / len(score),
         f"{name}_if_calibrated": expected.sum() / len(score),
     }

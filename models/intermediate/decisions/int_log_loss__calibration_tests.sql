@@ -97,6 +97,8 @@ days as (
         known_sums.prediction_count,
         known_sums.labeled_count,
         known_sums.loss_sum,
+        known_sums.loss_squared_sum,
+        known_sums.brier_sum,
         known_sums.entropy_sum,
         known_sums.entropy_variance_sum,
         known_sums.event_count,
@@ -117,9 +119,11 @@ days as (
 -- what came, beside what the scores promised
 outcomes as (
 
-    {% for rule, observed, expected, variance in [
-        ('calibration_gap', 'loss_sum', 'entropy_sum', 'entropy_variance_sum'),
-        ('event_share_shift', 'event_count', 'score_sum', 'score_variance_sum'),
+    {% for rule, observed, expected, variance, squared in [
+        ('calibration_gap', 'loss_sum', 'entropy_sum', 'entropy_variance_sum',
+         'loss_squared_sum'),
+        ('event_share_shift', 'event_count', 'score_sum', 'score_variance_sum',
+         'brier_sum'),
     ] -%}
     select
         '{{ rule }}' as rule,
@@ -133,25 +137,51 @@ outcomes as (
         {{ observed }} - {{ expected }} as excess,
         {{ expected }} as expected_sum,
         {{ variance }} as variance_sum,
-        score_variance_sum
+        {{ squared }} as squared_sum,
+        {% if rule == 'calibration_gap' -%}
+        labeled_count * {{ log_loss.double(settings.minimum_increase) }}
+        {%- else -%}
+        {{ log_loss.double(0) }}
+        {%- endif %} as least_expected_sum,
+        score_sum,
+        score_variance_sum,
+        brier_sum
     from days
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
--- where next to nothing was uncertain, nothing can be said
+windows as (
+
+    select
+        *,
+        {% for sum in [
+            'excess', 'expected_sum', 'least_expected_sum', 'score_variance_sum',
+            'brier_sum',
+        ] -%}
+        sum({{ sum }}) over ({{ window }}) as {{ sum }}_of_window{{ ',' if not loop.last }}
+        {% endfor %}
+    from outcomes
+
+),
+
+-- where next to nothing was uncertain, and nothing missed, nothing can be said
 ratios as (
 
     select
         *,
         case
-            when
-                sum(score_variance_sum) over ({{ window }})
-                >= {{ log_loss.least_score_variance() }}
-            then
-                sum(excess) over ({{ window }}) / sum(expected_sum) over ({{ window }})
+            when not {{ log_loss.is_calibration_testable(
+                'score_variance_sum_of_window', 'brier_sum_of_window'
+            ) }}
+            then null
+            when expected_sum_of_window > least_expected_sum_of_window
+            then excess_of_window / expected_sum_of_window
+            else {{ log_loss.safe_divide(
+                'excess_of_window', 'least_expected_sum_of_window'
+            ) }}
         end as relative_excess
-    from outcomes
+    from windows
 
 ),
 
@@ -192,6 +222,8 @@ sums as (
         sum({{ log_loss.multiply('expected_sum', 'expected_sum') }})
             as expected_squared_sum,
         sum(variance_sum) as variance_sum,
+        sum(squared_sum) as squared_sum,
+        sum(score_sum) as score_sum,
         max(relative_excess) as relative_excess,
         sum({{ log_loss.multiply('residual', 'residual') }}) as residual_squared_sum,
         sum({{ log_loss.multiply('residual', 'next_residual') }})
@@ -244,17 +276,24 @@ errors as (
         sums.day_count,
         sums.prediction_count,
         sums.labeled_count,
+        -- of those that came or that were promised: none of fifty is proof as well
         case
-            when sums.event_count < sums.labeled_count - sums.event_count
-            then sums.event_count
-            else sums.labeled_count - sums.event_count
-        end as rarer_outcome_count,
+            when sums.event_count > sums.score_sum then sums.event_count
+            else floor(sums.score_sum)
+        end as event_count,
+        case
+            when sums.event_count < sums.score_sum
+            then sums.labeled_count - sums.event_count
+            else floor(sums.labeled_count - sums.score_sum)
+        end as other_count,
         sums.excess,
         sums.expected_sum,
         sums.relative_excess,
         case
-            when sums.relative_excess is not null and sums.variance_sum > 0
-            then sqrt(sums.variance_sum)
+            when sums.relative_excess is not null
+            then sqrt({{ log_loss.variance_if_calibrated(
+                'sums.variance_sum', 'sums.squared_sum'
+            ) }})
         end as row_standard_error,
         sqrt(
             {{ log_loss.multiply(
@@ -312,7 +351,10 @@ select
     start_date as window_start_date,
     end_date as window_end_date,
     cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
-    cast(rarer_outcome_count as {{ dbt.type_bigint() }}) as rarer_outcome_count,
+    cast(
+        case when event_count < other_count then event_count else other_count end
+        as {{ dbt.type_bigint() }}
+    ) as rarer_outcome_count,
     {{ log_loss.safe_divide('labeled_count', 'prediction_count') }} as label_coverage,
     cast(day_count as {{ dbt.type_bigint() }}) as day_count,
     relative_excess,

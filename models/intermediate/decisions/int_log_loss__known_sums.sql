@@ -1,8 +1,8 @@
 {#- what the rules that look back are made of -#}
 {%- set sums = log_loss.rollup_sums() | selectattr('name', 'in', [
     'clipped_count', 'weighted_count', 'loss_sum', 'loss_squared_sum',
-    'weighted_loss_sum', 'weight_sum', 'entropy_sum', 'entropy_variance_sum',
-    'score_sum', 'score_squared_sum',
+    'weighted_loss_sum', 'weight_sum', 'brier_sum', 'entropy_sum',
+    'entropy_variance_sum', 'score_sum', 'score_squared_sum',
 ]) | list -%}
 {%- set counts = ['prediction_count', 'labeled_count', 'event_count'] -%}
 {%- set cell -%}

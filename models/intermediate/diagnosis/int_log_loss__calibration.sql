@@ -1,11 +1,11 @@
 {%- set scope = ['metric_date', 'window_days'] + log_loss.scope_columns() -%}
 {%- set sums = [
-    'labeled_count', 'loss_sum', 'event_loss_sum', 'brier_sum', 'entropy_sum',
+    'loss_sum', 'loss_squared_sum', 'event_loss_sum', 'brier_sum', 'entropy_sum',
     'entropy_variance_sum',
 ] -%}
 with
 
-days as (
+label_sums as (
 
     select
         metric_date,
@@ -18,6 +18,23 @@ days as (
     group by
         metric_date,
         {{ log_loss.scope_columns() | join(',\n        ') }}
+
+),
+
+days as (
+
+    select
+        daily_sums.metric_date,
+        {{ log_loss.scope_columns('daily_sums') | join(',\n        ') }},
+        daily_sums.prediction_count,
+        {% for sum in sums -%}
+        label_sums.{{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_log_loss__daily_sums') }} as daily_sums
+    left join label_sums
+        on
+            daily_sums.metric_date = label_sums.metric_date
+            and {{ log_loss.same_scope('daily_sums', 'label_sums') }}
 
 ),
 
@@ -55,6 +72,9 @@ scores as (
         sum(case when binning = 'uniform' then score_sum end) as score_sum,
         sum(case when binning = 'uniform' then score_variance_sum end)
             as score_variance_sum,
+        sum(case when binning = 'uniform' then squared_error_sum end)
+            as squared_error_sum,
+        sum(case when binning = 'uniform' then 1 end) as uniform_bin_count,
         sum(case when binning = 'uniform' then cross_entropy_sum end)
             as cross_entropy_sum,
         sum(case when binning = 'uniform' then bin_entropy_sum end) as bin_entropy_sum,
@@ -94,7 +114,8 @@ outcomes as (
         windows.metric_date,
         windows.window_days,
         {{ log_loss.scope_columns('windows') | join(',\n        ') }},
-        {% for sum in sums if sum != 'labeled_count' -%}
+        sum(days.prediction_count) as prediction_count,
+        {% for sum in sums -%}
         sum(days.{{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
         {% endfor %}
     from windows
@@ -112,7 +133,8 @@ outcomes as (
 
 select
     scores.*,
-    {% for sum in sums if sum != 'labeled_count' -%}
+    outcomes.prediction_count,
+    {% for sum in sums -%}
     outcomes.{{ sum }}{{ ',' if not loop.last }}
     {% endfor %}
 from scores

@@ -1,5 +1,7 @@
 {%- set scope = ['metric_date', 'window_days'] + log_loss.scope_columns() -%}
-{%- set sums = ['row_count', 'event_count', 'score_sum', 'score_squared_sum'] -%}
+{%- set sums = [
+    'row_count', 'event_count', 'score_sum', 'score_squared_sum', 'squared_error_sum'
+] -%}
 -- The bins of reliability diagrams: ten of a tenth of the scores' range each and, of a
 -- whole version, ten of about a tenth of its rows each.
 with
@@ -8,7 +10,11 @@ windows as (
 
     select
         *,
-        case when is_event = 1 then row_count else 0 end as event_count
+        case when is_event = 1 then row_count else 0 end as event_count,
+        case
+            when is_event = 1 then row_count - 2 * score_sum + score_squared_sum
+            else score_squared_sum
+        end as squared_error_sum
     from {{ ref('int_log_loss__calibration_windows') }}
 
 ),
@@ -77,7 +83,11 @@ select
         when sum(score_sum) > sum(score_squared_sum)
         then sum(score_sum) - sum(score_squared_sum)
         else {{ log_loss.double(0) }}
-    end as score_variance_sum
+    end as score_variance_sum,
+    case
+        when sum(squared_error_sum) > 0 then sum(squared_error_sum)
+        else {{ log_loss.double(0) }}
+    end as squared_error_sum
 from binned
 group by
     {{ scope | join(',\n    ') }},

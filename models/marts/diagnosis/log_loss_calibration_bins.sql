@@ -5,13 +5,15 @@ bins as (
 
     select
         *,
-        sum(score_variance_sum) over (
+        {% for sum in ['score_variance', 'squared_error'] -%}
+        sum({{ sum }}_sum) over (
             partition by
                 metric_date,
                 window_days,
                 {{ log_loss.scope_columns() | join(',\n                ') }},
                 binning
-        ) as score_variance_of_scope,
+        ) as {{ sum }}_of_scope,
+        {% endfor -%}
         {{ log_loss.safe_divide('event_count', 'labeled_count') }} as event_share
     from {{ ref('int_log_loss__reliability_bins') }}
 
@@ -41,4 +43,6 @@ select
 from bins
 where
     cohort_name = 'all'
-    or score_variance_of_scope >= {{ log_loss.least_score_variance() }}
+    or {{ log_loss.is_calibration_testable(
+        'score_variance_of_scope', 'squared_error_of_scope'
+    ) }}
