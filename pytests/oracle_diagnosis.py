@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -128,14 +128,18 @@ def platt(score: np.ndarray, event: np.ndarray) -> tuple[float, float, float]:
 # ------------------------------------------------------------------ estimates
 
 
-@dataclass
+@dataclass(eq=False)
 class Estimates:
-    """predictions: request_id, metric_date, recorded, score, stratum.
-    labels: request_id, label (0, 1 or None), labeled (order of events), recorded."""
+    """predictions: request_id, version, metric_date, recorded, score, stratum.
+    labels: request_id, label (0, 1 or None), labeled (order of events), recorded.
+
+    Labels are followed for all versions together, and estimates made of one of them."""
 
     predictions: pd.DataFrame
     labels: pd.DataFrame
     as_of: date
+    version: str = "v1"
+    kind: str = ""
 
     @cached_property
     def dates(self) -> list[date]:
@@ -159,24 +163,45 @@ class Estimates:
         return self._states[on]
 
     @cached_property
+    def _days(self) -> dict[date, dict[date, pd.DataFrame]]:
+        return {}
+
+    def known_day(self, day: date, on: date) -> pd.DataFrame:
+        """Those of one day."""
+        if on not in self._days:
+            self._days[on] = dict(tuple(self.known(on).groupby("metric_date")))
+        return self._days[on].get(day, self.known(on).iloc[:0])
+
+    def asked_of(self, day: date, on: date) -> pd.DataFrame:
+        """Those of them that this version was asked."""
+        rows = self.known_day(day, on)
+        return rows[rows["version"] == self.version]
+
+    @cached_property
     def counts(self) -> dict[tuple[date, int], dict[int, int]]:
         """Labels of each day at each age, by class."""
         found = {}
         for day in self.dates:
-            for age in [*range(HORIZON + 1), 2 * HORIZON]:
+            for age in [*range(HORIZON + 1), 2 * HORIZON, 4 * HORIZON]:
                 if day + days(age) <= self.as_of:
-                    rows = self.known(day + days(age))
-                    rows = rows[rows["metric_date"] == day]
+                    rows = self.known_day(day, day + days(age))
                     found[day, age] = {y: int((rows["label"] == y).sum()) for y in (0, 1)}
         return found
 
+    @cache
     def is_weekly(self, on: date) -> bool:
-        """Whether most labels of two weeks or more came on one weekday."""
+        """Whether most labels of two weeks or more came on one weekday.
+
+        Without the largest date of each, that one backfill be no rhythm.
+        """
         known = self.first_labels
         recent = known[(known <= on) & (known > on - days(TRIANGLE_DAYS))]
         if recent.empty or (on - recent.min()).days < 14:
             return False
-        return recent.map(lambda d: d.isoweekday()).value_counts().max() * 2 > len(recent)
+        by_date = recent.value_counts()
+        weekdays = [day.isoweekday() for day in by_date.index]
+        counts = by_date.groupby(weekdays).agg(lambda dates: dates.sum() - dates.max())
+        return counts.max() * 2 > counts.sum()
 
     @cached_property
     def first_labels(self) -> pd.Series:
@@ -184,23 +209,29 @@ class Estimates:
         events = events[events["request_id"].isin(self.predictions["request_id"])]
         return events.sort_values("recorded").groupby("request_id")["recorded"].first()
 
+    @cache
     def ladder(self, on: date, label: int, weekday: int) -> dict:
-        """Completeness, its variance, and what it rests on, per age."""
-        sums = {}
-        for age in range(HORIZON + 1):
-            following = age + 1 if age < HORIZON else 2 * HORIZON
+        """Completeness, its variance, what it rests on and how days vary, per age."""
+        sums, realised = {}, {}
+        for age in [*range(HORIZON + 1), 2 * HORIZON]:
+            following = age + 1 if age < HORIZON else 2 * age
             used = [
                 day
                 for day in self.dates
                 if on - days(TRIANGLE_DAYS) < day + days(following) <= on
-                and (weekday == 0 or age == HORIZON or day.isoweekday() == weekday)
+                and (weekday == 0 or age >= HORIZON or day.isoweekday() == weekday)
+            ]
+            realised[age] = [
+                (self.counts[day, age][label], self.counts[day, HORIZON][label])
+                for day in used
+                if age < HORIZON and day + days(HORIZON) <= on
             ]
             sums[age] = (
                 len(used),
                 sum(self.counts[day, age][label] for day in used),
                 sum(self.counts[day, following][label] for day in used),
             )
-        found = {HORIZON: (1.0, 0.0, np.inf, np.inf)}
+        found = {HORIZON: (1.0, 0.0, np.inf, np.inf, 0.0)}
         completeness, variance, least = 1.0, 0.0, np.inf
         for age in range(HORIZON - 1, -1, -1):
             dates_used, now, then = sums[age]
@@ -209,17 +240,25 @@ class Estimates:
             completeness *= now / then if then else np.nan
             variance += (1 / now if now else np.nan) - (1 / then if then else np.nan)
             least = min(least, now)
-            found[age] = (completeness, max(variance, 0), least, sums[HORIZON - 1][0])
-        _, now, then = sums[HORIZON]
-        return {"ages": found, "late": 1 - now / then if then else None}
+            found[age] = (
+                completeness,
+                max(variance, 0),
+                least,
+                sums[HORIZON - 1][0],
+                day_variance(np.array(realised[age], dtype=float), completeness),
+            )
+        in_time = [now / then for _, now, then in (sums[HORIZON], sums[2 * HORIZON]) if then]
+        return {
+            "ages": found,
+            "late": 1 - np.prod(in_time) if sums[HORIZON][2] else None,
+        }
 
     def members(self, day: date, window: int, on: date) -> list[tuple[date, pd.DataFrame]]:
         """The days of a window as known then, each no later than its horizon."""
         found = []
         for back in range(window):
             member = day - days(back)
-            rows = self.known(min(on, member + days(HORIZON)))
-            rows = rows[rows["metric_date"] == member]
+            rows = self.asked_of(member, min(on, member + days(HORIZON)))
             if len(rows):
                 found.append((member, rows))
         return found
@@ -231,11 +270,12 @@ class Estimates:
         return rows["loss"].mean()
 
     def completeness_weighted(self, day: date, window: int, on: date) -> tuple:
-        """Estimate, standard error, reason."""
+        """Estimate, standard error, reason, and the error of days that differ in speed."""
         weekly = self.is_weekly(on)
         expected, means, reasons, terms = {}, {}, set(), {}
         for label in (0, 1):
             losses, count, total, least, complete, lowest, variance = [], 0.0, 0.0, [], [], [], []
+            by_chance = by_day = 0.0
             late = None
             for member, rows in self.members(day, window, on):
                 weekday = member.isoweekday() if weekly else 0
@@ -246,13 +286,16 @@ class Estimates:
                 if age not in ladder["ages"]:
                     reasons.add("too_few_dates")
                     continue
-                share, spread, smallest, dates_used = ladder["ages"][age]
+                share, spread, smallest, dates_used, of_days = ladder["ages"][age]
                 complete.append(dates_used)
                 if not share > 0:
                     reasons.add("too_few_reports")
                     continue
                 losses.append(ours)
                 count += len(ours) / share
+                # each of those to come is there by now with this chance
+                by_chance += len(ours) * abs(1 - share) / share**2
+                by_day += (len(ours) / share) ** 2 * of_days
                 total += ours.sum() / share
                 least.append(smallest)
                 lowest.append(share)
@@ -273,26 +316,28 @@ class Estimates:
             if not len(losses):
                 continue
             expected[label], means[label] = count, total / count
-            missing = max(0.0, 1 - len(losses) / count)
-            terms[label] = (losses.std(ddof=1), len(losses), missing, max(variance))
+            terms[label] = (
+                losses.std(ddof=1),
+                by_chance / count**2,
+                max(variance),
+                by_day / count**2,
+            )
         order = [
             "too_few_dates", "too_few_labels", "too_few_reports", "short_horizon",
             "too_incomplete",
         ]  # fmt: skip
         reason = next((r for r in order if r in reasons), None)
         if reason:
-            return None, None, reason
+            return None, None, reason, None
         whole = sum(expected.values())
         estimate = sum(expected[y] * means[y] for y in expected) / whole
-        squared = sum(
-            (expected[y] / whole) ** 2
-            * (
-                spread**2 * missing / count
-                + (means[y] - estimate) ** 2 * (missing / count + development)
-            )
-            for y, (spread, count, missing, development) in terms.items()
-        )
-        return estimate, np.sqrt(squared), None
+        squared = days_squared = 0.0
+        for y, (spread, by_chance, development, by_day) in terms.items():
+            weight, distance = (expected[y] / whole) ** 2, (means[y] - estimate) ** 2
+            squared += weight * spread**2 * by_chance
+            squared += weight * distance * (by_chance + development)
+            days_squared += weight * distance * by_day
+        return estimate, np.sqrt(squared), None, np.sqrt(days_squared)
 
     def post_stratified(self, day: date, window: int, on: date) -> tuple:
         rows = pd.concat(r for _, r in self.members(day, window, on))
@@ -323,18 +368,14 @@ class Estimates:
         return entropy.mean(), np.sqrt(variance) / len(p), None
 
     def asked(self, day: date, window: int, on: date) -> list[pd.DataFrame]:
-        rows = self.known(on)
-        return [
-            rows[rows["metric_date"] == day - days(back)]
-            for back in range(window)
-        ]
+        return [self.asked_of(day - days(back), on) for back in range(window)]
 
     def recalibrated(self, day: date, window: int, on: date) -> tuple:
         end = on - days(HORIZON)
         used = [d for d in self.dates if end - days(REFERENCE_DAYS) < d <= end]
         asked = pd.concat(self.asked(day, window, on))
         bins = np.digitize(asked["score"], SCORE_EDGES, right=True)
-        past = [self.known(d + days(HORIZON)).query("metric_date == @d") for d in used]
+        past = [self.asked_of(d, d + days(HORIZON)) for d in used]
         past = pd.concat(past).dropna(subset=["loss"]) if past else None
         if past is None or past["metric_date"].nunique() < 28:
             return None, None, "too_few_dates"
@@ -347,10 +388,31 @@ class Estimates:
         return losses.mean(), self.label_free(day, window, on)[1], None
 
 
+def day_variance(counts: np.ndarray, share: float) -> float:
+    """How much the share that has come differs from day to day, relative to it.
+
+    By moments: what the squares exceed those of labels that come one by one by.
+    counts: a row per day, with what had come and what came at last.
+    """
+    if len(counts) < 2 or not share > 0:
+        return 0.0
+    come, last = counts.T
+    squares = ((come - share * last) ** 2).sum() * len(counts) / (len(counts) - 1)
+    excess = squares - abs(share * (1 - share)) * last.sum()
+    return max(0.0, excess) / (last**2).sum() / share**2
+
+
 def margin(
-    error: float, past_error: float | None, past_dates: int, window: int, weekly: bool
+    error: float,
+    past_error: float | None,
+    past_dates: int,
+    window: int,
+    weekly: bool,
+    day_error: float | None = None,
 ) -> float:
     """Half the width of an interval: by the sample, or by what went wrong before."""
+    if day_error is not None and past_dates < (10 if weekly else 28):
+        error = np.hypot(error, day_error)
     by_sample = stats.norm.ppf(0.975) * error
     if past_dates == 0:
         return by_sample

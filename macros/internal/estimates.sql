@@ -19,16 +19,29 @@
     {{ return({
         'horizon_days': horizon_days, 'history_days': estimate.history_days,
         'computed_days': computed_days, 'error_days': error_days,
+        'least_error_days': 28, 'least_error_weeks': 10,
         'triangle_days': 98, 'reference_days': 56, 'windows': [1, 7],
-        'span_days': computed_days + 2 * horizon_days + 98 + 7,
+        'span_days': computed_days + 4 * horizon_days + 98 + 7,
     }) }}
+{% endmacro %}
+
+
+{# What an estimate is of: a window of days of a version, as known on a date. #}
+{% macro estimate_keys() %}
+    {{ return(adapter.dispatch('estimate_keys', 'log_loss')()) }}
+{% endmacro %}
+
+{% macro default__estimate_keys() %}
+    {{ return([
+        'metric_date', 'window_days', 'model_name', 'model_version', 'age_days', 'known_on'
+    ]) }}
 {% endmacro %}
 
 
 {#
     What was known, on the day of each estimate, of the errors of earlier ones at the same
     age: the root of their mean squared relative error over the last 84 days that were
-    realised, and on how many of them it rests.
+    realised, each by its predictions, and on how many of them it rests.
 
     Emits CTEs, the last of which is `name`: `estimates` with `past_error` and
     `past_date_count`. Versions of a model are taken together, each
@@ -54,8 +67,8 @@ partition by
     select
         metric_date,
         {{ keys | join(',\n        ') }},
-        sum(prediction_count * relative_error * relative_error) / sum(prediction_count)
-            as squared_error
+        sum(prediction_count) as prediction_count,
+        sum(prediction_count * relative_error * relative_error) as squared_error
     from {{ estimates }}
     where relative_error is not null
     group by
@@ -70,7 +83,7 @@ partition by
     select
         series.*,
         {{ log_loss.add_days(
-            'clock.as_of_date', '-(' ~ estimation.horizon_days
+            'clock.last_whole_date', '-(' ~ estimation.horizon_days
             ~ ' + 25 * tens.number + ones.number)'
         ) }} as realised_date
     from (
@@ -91,10 +104,12 @@ partition by
         calendar.{{ key }},
         {% endfor -%}
         calendar.realised_date,
-        avg(days.squared_error) over (
+        {% for name in ['squared_error', 'prediction_count'] -%}
+        sum(days.{{ name }}) over (
             {{ history }}
             rows between {{ estimation.error_days - 1 }} preceding and current row
-        ) as mean_squared_error,
+        ) as {{ name }},
+        {% endfor -%}
         count(days.squared_error) over (
             {{ history }}
             rows between {{ estimation.error_days - 1 }} preceding and current row
@@ -111,7 +126,9 @@ partition by
 
     select
         {{ estimates }}.*,
-        sqrt(history.mean_squared_error) as past_error,
+        sqrt({{ log_loss.safe_divide(
+            'history.squared_error', 'history.prediction_count'
+        ) }}) as past_error,
         coalesce(history.date_count, 0) as past_date_count
     from {{ estimates }}
     left join {{ name }}_error_history as history

@@ -5,15 +5,15 @@ with
 
 ages as (
 
-    {{ log_loss.whole_numbers(0, horizon_days, [2 * horizon_days]) }}
+    {{ log_loss.whole_numbers(0, horizon_days, [2 * horizon_days, 4 * horizon_days]) }}
 
 ),
 
 clock as (
 
     select
-        as_of_date,
-        {{ log_loss.add_days('as_of_date', -estimation.span_days) }} as first_date
+        last_whole_date,
+        {{ log_loss.add_days('last_whole_date', -estimation.span_days) }} as first_date
     from {{ ref('int_log_loss__clock') }}
 
 ),
@@ -22,7 +22,7 @@ known_sums as (
 
     select
         known_sums.*,
-        clock.as_of_date
+        clock.last_whole_date
     from {{ ref('int_log_loss__known_sums') }} as known_sums
     inner join clock on known_sums.metric_date > clock.first_date
     where
@@ -56,4 +56,4 @@ select
     loss_sum,
     loss_squared_sum
 from aged
-where known_on >= known_from and known_on < known_until and known_on <= as_of_date
+where known_on >= known_from and known_on < known_until and known_on <= last_whole_date

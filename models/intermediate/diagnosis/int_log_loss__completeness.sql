@@ -19,8 +19,8 @@ entries as (
 clock as (
 
     select
-        as_of_date,
-        {{ log_loss.add_days('as_of_date', -estimation.computed_days) }} as first_date
+        {{ log_loss.add_days('last_whole_date', -estimation.computed_days) }}
+            as first_date
     from {{ ref('int_log_loss__clock') }}
 
 ),
@@ -57,7 +57,8 @@ recorded_weekdays as (
         dates.model_name,
         dates.known_on,
         {{ log_loss.iso_weekday('recorded_days.recorded_date') }} as weekday,
-        sum(recorded_days.label_count) as label_count,
+        -- without the largest date: one backfill makes no weekly batches
+        sum(recorded_days.label_count) - max(recorded_days.label_count) as label_count,
         min(recorded_days.recorded_date) as first_date
     from dates
     inner join recorded_days
@@ -126,8 +127,13 @@ reports as (
         rhythms.is_weekly,
         triangle.label,
         triangle.age_days,
-        triangle.labeled_count,
-        triangle.next_labeled_count,
+        {% for count in ['labeled_count', 'next_labeled_count'] -%}
+        cast(triangle.{{ count }} as {{ log_loss.type_double() }}) as {{ count }},
+        {% endfor -%}
+        case
+            when rhythms.known_on >= triangle.horizon_date
+            then cast(triangle.horizon_labeled_count as {{ log_loss.type_double() }})
+        end as horizon_labeled_count,
         case when rhythms.is_weekly = 1 then triangle.weekday else 0 end as weekday
     from rhythms
     inner join triangle
@@ -154,7 +160,18 @@ sums as (
         age_days,
         count(*) as date_count,
         sum(labeled_count) as labeled_count,
-        sum(next_labeled_count) as next_labeled_count
+        sum(next_labeled_count) as next_labeled_count,
+        -- of the days that have reached the horizon
+        count(horizon_labeled_count) as realised_date_count,
+        {% for name, of in {
+            'realised_sum': 'horizon_labeled_count',
+            'realised_squared_sum': 'horizon_labeled_count * horizon_labeled_count',
+            'come_squared_sum': 'labeled_count * labeled_count',
+            'come_realised_sum': 'labeled_count * horizon_labeled_count',
+        }.items() -%}
+        sum(case when horizon_labeled_count is not null then {{ of }} end)
+            as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from reports
     group by
         model_name,
@@ -166,18 +183,24 @@ sums as (
 
 ),
 
--- what still comes after the horizon, of days twice as old
+-- what still comes after the horizon, of days two and four times as old
 late_labels as (
 
     select
         model_name,
         known_on,
         label,
-        sum(labeled_count) as labeled_count,
-        sum(next_labeled_count) as next_labeled_count
+        {% for age in [horizon_days, 2 * horizon_days] -%}
+        coalesce({{ log_loss.safe_divide(
+            'sum(case when age_days = ' ~ age ~ ' then labeled_count end)',
+            'sum(case when age_days = ' ~ age ~ ' then next_labeled_count end)'
+        ) }}, 1){{ ' *' if not loop.last }}
+        {% endfor -%}
+        as share_by_horizon
     from sums
-    where age_days = {{ horizon_days }}
+    where age_days >= {{ horizon_days }}
     group by model_name, known_on, label
+    having sum(case when age_days = {{ horizon_days }} then next_labeled_count end) > 0
 
 ),
 
@@ -191,6 +214,11 @@ developed as (
         weekday,
         age_days,
         labeled_count,
+        realised_date_count,
+        realised_sum,
+        realised_squared_sum,
+        come_squared_sum,
+        come_realised_sum,
         -sum(
             ln({{ log_loss.safe_divide(
                 'nullif(next_labeled_count, 0)', 'labeled_count'
@@ -219,36 +247,68 @@ developed as (
     from sums
     where age_days < {{ horizon_days }}
 
+),
+
+shares as (
+
+    select
+        developed.*,
+        case
+            when developed.complete_date_count is null then null
+            when developed.least_labeled_count = 0 then {{ log_loss.double(0) }}
+            else exp(developed.log_completeness)
+        end as completeness,
+        1 - late_labels.share_by_horizon as late_share
+    from developed
+    left join late_labels
+        on
+            developed.model_name = late_labels.model_name
+            and developed.known_on = late_labels.known_on
+            and developed.label = late_labels.label
+
+),
+
+-- How far days are from the completeness of all, squared: by chance as many labels as
+-- come one by one would be, and beyond it as fast and slow days are.
+deviations as (
+
+    select
+        *,
+        {{ log_loss.safe_divide('realised_date_count', 'realised_date_count - 1') }} * (
+            come_squared_sum
+            - 2 * completeness * come_realised_sum
+            + completeness * completeness * realised_squared_sum
+        ) as squared_deviation,
+        abs(completeness * (1 - completeness)) * realised_sum as chance_deviation
+    from shares
+
 )
 
 select
-    developed.model_name,
-    developed.known_on,
-    developed.label,
-    cast(developed.weekday as {{ dbt.type_int() }}) as weekday,
-    developed.is_weekly,
-    developed.age_days,
-    cast(developed.labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
-    cast(developed.least_labeled_count as {{ dbt.type_bigint() }})
-        as least_labeled_count,
-    cast(coalesce(developed.complete_date_count, 0) as {{ dbt.type_bigint() }})
+    model_name,
+    known_on,
+    label,
+    cast(weekday as {{ dbt.type_int() }}) as weekday,
+    is_weekly,
+    age_days,
+    cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
+    cast(least_labeled_count as {{ dbt.type_bigint() }}) as least_labeled_count,
+    cast(coalesce(complete_date_count, 0) as {{ dbt.type_bigint() }})
         as complete_date_count,
+    completeness,
     case
-        when developed.complete_date_count is null then null
-        when developed.least_labeled_count = 0 then {{ log_loss.double(0) }}
-        else exp(developed.log_completeness)
-    end as completeness,
-    case
-        when developed.complete_date_count is null then null
-        when developed.development_variance > 0 then developed.development_variance
+        when complete_date_count is null then null
+        when development_variance > 0 then development_variance
         else {{ log_loss.double(0) }}
     end as development_variance,
-    1 - {{ log_loss.safe_divide(
-        'late_labels.labeled_count', 'late_labels.next_labeled_count'
-    ) }} as late_share
-from developed
-left join late_labels
-    on
-        developed.model_name = late_labels.model_name
-        and developed.known_on = late_labels.known_on
-        and developed.label = late_labels.label
+    case
+        when complete_date_count is null then null
+        when squared_deviation > chance_deviation and completeness > 0
+        then
+            (squared_deviation - chance_deviation)
+            / nullif(realised_squared_sum, 0)
+            / completeness / completeness
+        else {{ log_loss.double(0) }}
+    end as day_variance,
+    late_share
+from deviations

@@ -14,10 +14,11 @@ entries as (
 clock as (
 
     select
-        as_of_date,
-        {{ log_loss.add_days('as_of_date', -estimation.computed_days) }} as first_date,
+        last_whole_date,
+        {{ log_loss.add_days('last_whole_date', -estimation.computed_days) }}
+            as first_date,
         {{ log_loss.add_days(
-            'as_of_date',
+            'last_whole_date',
             -(estimation.computed_days + horizon_days + estimation.reference_days)
         ) }} as first_reference_date
     from {{ ref('int_log_loss__clock') }}
@@ -63,7 +64,7 @@ dated_looks as (
     inner join clock
         on
             looks.known_on > clock.first_date
-            and looks.known_on <= clock.as_of_date
+            and looks.known_on <= clock.last_whole_date
 
 ),
 

@@ -79,7 +79,10 @@ steps as (
         lead(known_on) over (
             partition by model_name, metric_date, label
             order by age_days
-        ) as known_on
+        ) as known_on,
+        max(case when age_days = {{ horizon_days }} then labeled_count end) over (
+            partition by model_name, metric_date, label
+        ) as horizon_labeled_count
     from cells
 
 )
@@ -92,6 +95,8 @@ select
     age_days,
     known_on,
     labeled_count,
-    next_labeled_count
+    next_labeled_count,
+    horizon_labeled_count,
+    {{ log_loss.add_days('metric_date', horizon_days) }} as horizon_date
 from steps
-where known_on is not null and age_days <= {{ horizon_days }}
+where known_on is not null

@@ -1,7 +1,12 @@
 {%- set estimation = log_loss.estimation() -%}
-{%- set keys = [
-    'metric_date', 'window_days', 'model_name', 'model_version', 'age_days', 'known_on'
-] -%}
+{%- set keys = log_loss.estimate_keys() -%}
+{#- so many past errors tell how large they are -#}
+{%- set least_date_count -%}
+case
+            when weekday = 0 then {{ estimation.least_error_days }}
+            else {{ estimation.least_error_weeks }}
+        end
+{%- endset -%}
 {%- set z = log_loss.double(1.959963984540054) -%}
 with
 
@@ -64,7 +69,7 @@ rivals as (
     select
         {{ keys | join(',\n        ') }},
         max(past_date_count) as date_count,
-        case when max(weekday) = 0 then 28 else 12 end as least_date_count,
+        {{ least_date_count | replace('weekday', 'max(weekday)') }} as least_date_count,
         {% for estimator in ['completeness_weighted', 'post_stratified'] -%}
         max(case when estimator = '{{ estimator }}' then estimate end)
             as {{ estimator }},
@@ -106,6 +111,7 @@ chosen as (
         choices.chosen_estimator,
         judged_estimates.estimate,
         judged_estimates.standard_error,
+        judged_estimates.day_error,
         judged_estimates.past_error as error_of_estimator,
         judged_estimates.past_date_count as date_count_of_estimator,
         case when choices.chosen_estimator is null then 'no_estimate' end as reason,
@@ -136,6 +142,7 @@ all_estimates as (
         weekday,
         estimate,
         standard_error,
+        day_error,
         past_error as error_of_estimator,
         past_date_count as date_count_of_estimator,
         reason,
@@ -156,6 +163,7 @@ all_estimates as (
         weekday,
         estimate,
         standard_error,
+        day_error,
         error_of_estimator,
         date_count_of_estimator,
         reason,
@@ -169,6 +177,15 @@ all_estimates as (
 
 ),
 
+counted_errors as (
+
+    select
+        *,
+        {{ least_date_count }} as least_date_count
+    from all_estimates
+
+),
+
 errors as (
 
     select
@@ -176,7 +193,16 @@ errors as (
         estimator,
         chosen_estimator,
         estimate,
-        case when estimator <> 'so_far' then standard_error end as sample_error,
+        case
+            when estimator = 'so_far' then null
+            -- whether labels come from every stratum by chance is all its sample cannot tell
+            when chosen_estimator = 'post_stratified' and date_count_of_estimator = 0
+            then null
+            -- until errors tell it, the triangle does: some days report faster than others
+            when date_count_of_estimator < least_date_count and day_error is not null
+            then sqrt(standard_error * standard_error + day_error * day_error)
+            else standard_error
+        end as sample_error,
         case when estimator <> 'so_far' then estimate * error_of_estimator end
             as error_in_the_past,
         -- windows that overlap tell little more than one; those that end on the same
@@ -200,8 +226,28 @@ errors as (
         realised_loss,
         relative_error,
         past_error,
-        past_date_count
-    from all_estimates
+        past_date_count,
+        case
+            when
+                estimator <> 'chosen'
+                and past_error is not null
+                and past_date_count >= least_date_count
+            then 1
+            else 0
+        end as is_ranked
+    from counted_errors
+
+),
+
+ranked_errors as (
+
+    select
+        *,
+        rank() over (
+            partition by {{ keys | join(', ') }}, is_ranked
+            order by past_error
+        ) as error_rank
+    from errors
 
 ),
 
@@ -216,7 +262,7 @@ margins as (
             then {{ log_loss.student_t_quantile(z, 'degrees_of_freedom') | indent(12) }}
             else {{ log_loss.student_t_quantile(z, 3) | indent(12) }}
         end as past_margin
-    from errors
+    from ranked_errors
 
 ),
 
@@ -243,7 +289,7 @@ shown as (
     from wider_margins
     inner join {{ ref('int_log_loss__clock') }} as clock
         on wider_margins.known_on > {{ log_loss.add_days(
-            'clock.as_of_date', -estimation.history_days
+            'clock.last_whole_date', -estimation.history_days
         ) }}
 
 )
@@ -258,8 +304,7 @@ select
     estimator,
     chosen_estimator,
     is_latest,
-    coalesce(estimator not in ('label_free', 'label_free_recalibrated'), 1 = 1)
-        as is_verifiable,
+    estimator not in ('label_free', 'label_free_recalibrated') as is_verifiable,
     cast(prediction_count as {{ dbt.type_bigint() }}) as prediction_count,
     cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
     {{ log_loss.safe_divide('labeled_count', 'prediction_count') }} as label_coverage,
@@ -276,5 +321,8 @@ select
     estimate - realised_loss as estimate_error,
     relative_error,
     past_error,
-    cast(past_date_count as {{ dbt.type_bigint() }}) as past_date_count
+    cast(past_date_count as {{ dbt.type_bigint() }}) as past_date_count,
+    cast(
+        case when is_ranked = 1 then error_rank end as {{ dbt.type_bigint() }}
+    ) as past_error_rank
 from shown

@@ -8,7 +8,7 @@ completeness as (
 
 clock as (
 
-    select as_of_date from {{ ref('int_log_loss__clock') }}
+    select last_whole_date from {{ ref('int_log_loss__clock') }}
 
 )
 
@@ -17,11 +17,11 @@ select
     completeness.label,
     cast(completeness.weekday as {{ dbt.type_bigint() }}) as weekday,
     cast(completeness.age_days as {{ dbt.type_bigint() }}) as age_days,
-    clock.as_of_date,
+    clock.last_whole_date as as_of_date,
     completeness.labeled_count,
     completeness.complete_date_count,
     completeness.completeness as label_completeness,
     sqrt(completeness.development_variance) as development_error,
     completeness.late_share
 from completeness
-inner join clock on completeness.known_on = clock.as_of_date
+inner join clock on completeness.known_on = clock.last_whole_date
