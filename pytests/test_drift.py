@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject
@@ -44,7 +45,12 @@ def rows() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "day": day,
-            "hour": random.integers(0, 24, size),
+            # on the last day nobody asks before noon, and most do in one hour
+            "hour": np.where(
+                day == DAYS - 1,
+                np.where(random.random(size) < 0.9, 15, random.integers(12, 24, size)),
+                random.integers(0, 24, size),
+            ),
             "score": score,
             "label": (random.random(size) < truth).astype(int),
             "known": np.minimum(
@@ -199,7 +205,9 @@ def check(row: dict, frame: pd.DataFrame, column: str, kind: str, width=None) ->
 
 
 def test_score_drift_is_what_it_says(project: UserProject, frame: pd.DataFrame) -> None:
-    found = project.rows("select * from main.log_loss_score_drift")
+    found = project.rows(
+        "select * from main.log_loss_score_drift order by metric_date, window_days"
+    )
     assert len(found) > 80
     for row in found[::7]:
         check(row, frame, "score", "score")
@@ -230,6 +238,7 @@ def test_every_date_knows_the_rows_that_had_come_by_then(
         "select * from main.int_log_loss__drifts as drifts"
         " inner join main.int_log_loss__drift_windows as windows"
         " using (model_name, model_version, metric_date, window_days, known_by)"
+        " order by known_by, metric_date, window_days, model_version, feature"
     )
     # from 14 days and the week after them on
     assert len({row["known_by"] for row in found}) == DAYS - 20
@@ -243,7 +252,7 @@ def test_every_date_knows_the_rows_that_had_come_by_then(
             declared = next(f for f in FEATURES if f["column"] == feature)
             check(row, known, feature, declared["type"], declared.get("bin_width"))
         is_partial += len(windows(row, known)[1]) < len(windows(row, frame)[1])
-    assert is_partial > 20
+    assert is_partial > 10
 
 
 def test_the_reference_is_the_first_days_or_the_version_before(
@@ -373,15 +382,26 @@ def test_cells_say_what_has_moved(project: UserProject, frame: pd.DataFrame) -> 
 
 
 def test_hours_of_the_last_days(project: UserProject, frame: pd.DataFrame) -> None:
-    found = project.rows("select * from main.log_loss_hourly")
+    found = project.rows(
+        "select * from main.log_loss_hourly order by metric_date, hour_of_day"
+    )
     recent = frame[frame["day"] >= DAYS - 3]
-    assert {row["metric_date"] for row in found} == {
-        FIRST + days(int(day)) for day in recent["day"]
-    }
+    moments = recent["day"] * 24 + recent["hour"]
+    have = [
+        (row["metric_date"] - FIRST).days * 24 + row["hour_of_day"] for row in found
+    ]
+    # those without a request too
+    assert have == list(range(moments.min(), moments.max() + 1))
     expected = recent.groupby(["day", "hour"])
-    assert len(found) == len(expected)
+    empty = bounded = 0
     for row in found:
-        group = expected.get_group(((row["metric_date"] - FIRST).days, row["hour_of_day"]))
+        key = ((row["metric_date"] - FIRST).days, row["hour_of_day"])
+        if key not in expected.groups:
+            assert row["prediction_count"] == row["labeled_count"] == 0
+            assert row["mean_score"] is row["mean_log_loss"] is row["label_coverage"] is None
+            empty += 1
+            continue
+        group = expected.get_group(key)
         labeled = group[group.index % 3 > 0]
         assert row["prediction_count"] == len(group)
         assert row["labeled_count"] == len(labeled)
@@ -390,11 +410,21 @@ def test_hours_of_the_last_days(project: UserProject, frame: pd.DataFrame) -> No
             (1 - group["score"]) * np.log1p(-group["score"])
         )
         assert row["expected_log_loss"] == pytest.approx(entropy.mean(), rel=1e-9)
-        if len(labeled):
-            chance = np.where(labeled["label"] == 1, labeled["score"], 1 - labeled["score"])
-            assert row["mean_log_loss"] == pytest.approx(-np.log(chance).mean(), rel=1e-9)
-        else:
+        if not len(labeled):
             assert row["mean_log_loss"] is None
+            continue
+        chance = np.where(labeled["label"] == 1, labeled["score"], 1 - labeled["score"])
+        losses = -np.log(chance)
+        assert row["mean_log_loss"] == pytest.approx(losses.mean(), rel=1e-9)
+        if len(losses) < 30 or min(labeled["label"].sum(), (1 - labeled["label"]).sum()) < 10:
+            assert row["log_loss_ci_lower"] is None
+            continue
+        bounded += 1
+        error = losses.std(ddof=1) / np.sqrt(len(losses)) / losses.mean()
+        assert row["log_loss_ci_upper"] == pytest.approx(
+            losses.mean() * np.exp(stats.norm.isf(0.025) * error), rel=1e-9
+        )
+    assert empty > 0 and bounded > 0
 
 
 def test_the_worst_rows_of_each_day(project: UserProject, frame: pd.DataFrame) -> None:

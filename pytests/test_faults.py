@@ -34,6 +34,8 @@ from test_properties_incremental import check_same_rollup, rollup
 
 DBT = Path(sys.executable).with_name("dbt")
 KILLS = int(os.environ.get("LOG_LOSS_KILLS", "5"))
+# so many of them are of the whole package, the others of the ledger, whose entries stay
+WHOLE_KILLS = 2
 # enough rows that a run has moments to be killed in
 REQUESTS_A_DAY = 4000
 DAYS = 20
@@ -169,13 +171,20 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(base: UserProject, tmp_path_factory: pytest.TempPathFactory):
-    project = copy_of(base, tmp_path_factory.mktemp("undisturbed") / "copy")
-    process = start(project)
-    process.wait_until_it_builds()
-    started = time.monotonic()
-    assert process.exit_code() == 0
-    return project, time.monotonic() - started
+def undisturbed(
+    base: UserProject, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple, tuple[UserProject, float]]:
+    """What there is in the end, and after how many seconds, by the arguments of the run."""
+    found = {}
+    for arguments in ((), LEDGER_ONLY):
+        directory = tmp_path_factory.mktemp("undisturbed")
+        project = copy_of(base, directory / "copy")
+        process = start(project, *arguments)
+        process.wait_until_it_builds()
+        started = time.monotonic()
+        assert process.exit_code() == 0
+        found[arguments] = project, time.monotonic() - started
+    return found
 
 
 # ------------------------------------------------------------------ killed runs
@@ -185,14 +194,19 @@ def undisturbed(base: UserProject, tmp_path_factory: pytest.TempPathFactory):
 def test_a_killed_run_is_made_good_by_the_next(
     number: int,
     base: UserProject,
-    undisturbed: tuple[UserProject, float],
+    undisturbed: dict[tuple, tuple[UserProject, float]],
     tmp_path: Path,
 ) -> None:
     """Killed at a random moment between its first node and its end."""
-    expected, seconds = undisturbed
+    arguments = () if number < WHOLE_KILLS else LEDGER_ONLY
+    expected, seconds = undisturbed[arguments]
     project = copy_of(base, tmp_path / "copy")
-    moment = Random(number).uniform(number, number + 1) / KILLS * seconds
-    process = start(project)
+    if number < WHOLE_KILLS:
+        span, place = WHOLE_KILLS, number
+    else:
+        span, place = KILLS - WHOLE_KILLS, number - WHOLE_KILLS
+    moment = Random(number).uniform(place, place + 1) / span * seconds
+    process = start(project, *arguments)
     process.wait_until_it_builds()
     time.sleep(moment)
     process.process.send_signal(signal.SIGKILL)
@@ -202,7 +216,7 @@ def test_a_killed_run_is_made_good_by_the_next(
     assert exit_code < 0 or moment > seconds / 2
     # what is there can be read, before anything is done about it
     assert len(project.mart("log_loss_daily"))
-    project.run()
+    project.run(*arguments)
     check_same(project, expected)
     assert not left_over_relations(project)
 

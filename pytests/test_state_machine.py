@@ -43,7 +43,7 @@ from test_properties_incremental import (
 )
 
 PACKAGE = Path(__file__).parent.parent
-EXAMPLES = int(os.environ.get("LOG_LOSS_HISTORIES", "40"))
+EXAMPLES = int(os.environ.get("LOG_LOSS_HISTORIES", "24"))
 PARTS = 4
 # no history is kept in these, and every run would make them
 UNREAD = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from engines.conftest import BANK, Projects
 from engines.warehouses import SCHEMA, duckdb
 from harness import REPOSITORY, messages, outcomes_of
 
+BUILT = "built"
 MARTS = [path.stem for path in (REPOSITORY / "models" / "marts").rglob("*.sql")]
 
 
@@ -36,19 +38,25 @@ def built(projects: Projects, path: Path) -> Built:
 
 
 def built_on_duckdb(path: Path, directory: Path) -> Built:
-    subprocess.run(
-        [os.environ.get("REFERENCE_PYTHON", sys.executable), "-m", "engines.reference"]
-        + [str(path), str(directory)],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "pytests")},
-        check=True,
-    )
-    return Built(*pickle.loads((directory / "built.pickle").read_bytes()))
+    """With `LOG_LOSS_REFERENCES`, a folder, once for all engines that are tested with it."""
+    kept = Path(os.environ.get("LOG_LOSS_REFERENCES", directory)) / f"{path.name}.pickle"
+    if not kept.exists():
+        subprocess.run(
+            [os.environ.get("REFERENCE_PYTHON", sys.executable), "-m", "engines.reference"]
+            + [str(path), str(directory)],
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY / "pytests")},
+            check=True,
+        )
+        # whoever looks finds all of it or nothing
+        shutil.copy(directory / BUILT, partial := kept.with_suffix(f".{os.getpid()}"))
+        partial.rename(kept)
+    return Built(*pickle.loads(kept.read_bytes()))
 
 
 def main(path: Path, directory: Path) -> None:
     with duckdb(directory) as warehouse:
         result = built(Projects(warehouse, directory), path)
-    (directory / "built.pickle").write_bytes(pickle.dumps(tuple(result)))
+    (directory / BUILT).write_bytes(pickle.dumps(tuple(result)))
 
 
 if __name__ == "__main__":

@@ -20,26 +20,138 @@ recent_requests as (
 
 ),
 
-{{ log_loss.ledger('recent_requests', since, now=true) }}
+{{ log_loss.ledger('recent_requests', since, now=true) }},
+
+clock as (
+
+    select {{ log_loss.add_days('as_of_date', 1 - hourly_days) }} as first_date
+    from {{ ref('int_log_loss__clock') }}
+
+),
+
+hours as (
+
+    select
+        24 * {{ log_loss.days_between('clock.first_date', 'scored.metric_date') }}
+        + cast({{ log_loss.hour_of_day('scored.predicted_at') }} as {{ dbt.type_int() }})
+            as hour_number,
+        scored.model_name,
+        scored.model_version,
+        {{ log_loss.class_count() | replace('model_name', 'scored.model_name')
+            | indent(8) }} as class_count,
+        scored.class_index,
+        scored.loss,
+        scored.entropy,
+        scored.score
+    from scored
+    cross join clock
+    where
+        scored.metric_date > {{ log_loss.add_days(as_of_date, -hourly_days) }}
+        and scored.metric_date <= {{ as_of_date }}
+
+),
+
+sums as (
+
+    select
+        hour_number,
+        model_name,
+        model_version,
+        count(*) as prediction_count,
+        count(loss) as labeled_count,
+        sum(loss) as loss_sum,
+        sum(loss * loss) as loss_squared_sum,
+        sum(entropy) as entropy_sum,
+        sum(score) as score_sum,
+        case
+            when max(class_count) > 2 then null
+            when 2 * sum(case when class_index = 1 then 1 else 0 end) < count(loss)
+            then sum(case when class_index = 1 then 1 else 0 end)
+            else sum(case when class_index = 2 then 1 else 0 end)
+        end as rarest_label_count
+    from hours
+    group by
+        hour_number,
+        model_name,
+        model_version
+
+),
+
+versions as (
+
+    select
+        model_name,
+        model_version,
+        min(hour_number) as first_hour,
+        max(max(hour_number)) over () as last_hour
+    from sums
+    group by
+        model_name,
+        model_version
+
+),
+
+-- an hour in which nobody asked has a row as well, from a version's first to the last of all
+grid as (
+
+    select
+        versions.model_name,
+        versions.model_version,
+        numbers.number as hour_number,
+        cast(
+            floor(numbers.number / {{ log_loss.double(24) }}) as {{ dbt.type_int() }}
+        ) as day_number
+    from versions
+    inner join (
+        {{ log_loss.whole_numbers(0, 24 * hourly_days - 1) | indent(8) }}
+    ) as numbers
+        on
+            versions.first_hour <= numbers.number
+            and versions.last_hour >= numbers.number
+
+),
+
+filled as (
+
+    select
+        {{ log_loss.add_days('clock.first_date', 'grid.day_number') }} as metric_date,
+        grid.hour_number - 24 * grid.day_number as hour_of_day,
+        grid.model_name,
+        grid.model_version,
+        coalesce(sums.prediction_count, 0) as prediction_count,
+        coalesce(sums.labeled_count, 0) as labeled_count,
+        sums.entropy_sum,
+        sums.score_sum,
+        {{ log_loss.safe_divide('sums.loss_sum', 'sums.labeled_count') }}
+            as mean_log_loss,
+        {{ log_loss.sample_stddev(
+            'sums.loss_sum', 'sums.loss_squared_sum', 'sums.labeled_count'
+        ) | indent(8) }} as log_loss_stddev,
+        sums.rarest_label_count
+    from grid
+    cross join clock
+    left join sums
+        on
+            grid.model_name = sums.model_name
+            and grid.model_version = sums.model_version
+            and grid.hour_number = sums.hour_number
+
+)
 
 select
     metric_date,
-    cast({{ log_loss.hour_of_day('predicted_at') }} as {{ dbt.type_bigint() }})
-        as hour_of_day,
+    cast(hour_of_day as {{ dbt.type_bigint() }}) as hour_of_day,
     model_name,
     model_version,
-    cast(count(*) as {{ dbt.type_bigint() }}) as prediction_count,
-    cast(count(loss) as {{ dbt.type_bigint() }}) as labeled_count,
-    {{ log_loss.safe_divide('count(loss)', 'count(*)') }} as label_coverage,
-    avg(loss) as mean_log_loss,
-    avg(entropy) as expected_log_loss,
-    avg(score) as mean_score
-from scored
-where
-    metric_date > {{ log_loss.add_days(as_of_date, -hourly_days) }}
-    and metric_date <= {{ as_of_date }}
-group by
-    metric_date,
-    cast({{ log_loss.hour_of_day('predicted_at') }} as {{ dbt.type_bigint() }}),
-    model_name,
-    model_version
+    cast(prediction_count as {{ dbt.type_bigint() }}) as prediction_count,
+    cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
+    {{ log_loss.safe_divide('labeled_count', 'prediction_count') }} as label_coverage,
+    mean_log_loss,
+    {% for side in ['lower', 'upper'] -%}
+    {{ log_loss.confidence_interval(
+        side, 'mean_log_loss', 'log_loss_stddev', 'labeled_count', 'rarest_label_count'
+    ) | indent(4) }} as log_loss_ci_{{ side }},
+    {% endfor -%}
+    {{ log_loss.safe_divide('entropy_sum', 'prediction_count') }} as expected_log_loss,
+    {{ log_loss.safe_divide('score_sum', 'prediction_count') }} as mean_score
+from filled
