@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -271,6 +274,58 @@ def test_the_reference_is_the_first_days_or_the_version_before(
     assert {row["reference_version"] for row in lent} == {"v1"}
     assert {row["reference_start_date"] for row in lent} == {FIRST + days(42)}
     assert {row["reference_end_date"] for row in lent} == {FIRST + days(69)}
+
+
+def reference_days(baseline: object, first_judged: int) -> range | None:
+    """Those of v1, which was asked on each of its 70 days."""
+    if baseline == "trailing":
+        last = first_judged - 14
+        return range(max(last - 28, 0), last) if last >= 14 else None
+    last = min(25, first_judged)
+    return range(5, last) if last - 5 >= 7 else None
+
+
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        "trailing",
+        {
+            "start_date": (FIRST + days(5)).isoformat(),
+            "end_date": (FIRST + days(24)).isoformat(),
+        },
+    ],
+    ids=["trailing", "fixed"],
+)
+def test_the_reference_is_what_the_baseline_says(
+    project: UserProject, frame: pd.DataFrame, tmp_path: Path, baseline: object
+) -> None:
+    copy = replace(
+        project,
+        path=tmp_path / project.path.name,
+        target_path=tmp_path / "target",
+        variables={**VARIABLES, "log_loss_baseline": baseline},
+    )
+    shutil.copy(project.path, copy.path)
+    models = [f"int_log_loss__{name}" for name in ("drift_windows", "drift_cells", "drifts")]
+    copy.run("--select", *models, "log_loss_score_drift")
+    found = {
+        (row["metric_date"], row["window_days"]): row
+        for row in copy.rows(
+            "select * from main.log_loss_score_drift where model_version = 'v1'"
+        )
+    }
+    expected = {}
+    for day in range(70):
+        for length in (1, 7):
+            used = reference_days(baseline, day - length + 1)
+            if used:
+                expected[FIRST + days(day), length] = used
+    assert found.keys() == expected.keys()
+    for key, used in expected.items():
+        assert found[key]["reference_start_date"] == FIRST + days(used[0])
+        assert found[key]["reference_end_date"] == FIRST + days(used[-1])
+    for row in list(found.values())[::9]:
+        check(row, frame, "score", "score")
 
 
 def test_what_shifted_is_found_and_ranked_by_the_loss(

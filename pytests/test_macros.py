@@ -44,6 +44,17 @@ EXPRESSIONS = {
     "score_decile": "{{ log_loss.score_decile('bin') }}",
     "loss_bin": "{{ log_loss.loss_bin('x') }}",
     "loss_bin_value": "{{ log_loss.loss_bin_value('bin') }}",
+    "score_bin_start": "{{ log_loss.score_bin_start('bin') }}",
+    "feature_bin": "{{ log_loss.feature_bin('x') }}",
+    "feature_bin_wide": "{{ log_loss.feature_bin('x', 0.5) }}",
+    "feature_bin_start": "{{ log_loss.feature_bin_start('bin') }}",
+    "feature_bin_start_wide": "{{ log_loss.feature_bin_start('bin', 0.5) }}",
+    "focal_loss": "{{ log_loss.focal_loss('label', 'p') }}",
+    "focal_loss_of": "{{ log_loss.focal_loss_of('p', gamma=0.5, epsilon=0.01) }}",
+    "binary_cross_entropy": "{{ log_loss.binary_cross_entropy('s', 'p') }}",
+    "wide_binary_cross_entropy": (
+        "{{ log_loss.binary_cross_entropy('s', 'p', epsilon=0.01) }}"
+    ),
     "clip": "{{ log_loss.clip_probability('p') }}",
     "wide_clip": "{{ log_loss.clip_probability('p', epsilon=0.01) }}",
     "negative_log_likelihood": "{{ log_loss.negative_log_likelihood('p') }}",
@@ -577,3 +588,92 @@ def test_typed_labels_are_normalised_too(
     compiled: dict[str, str], label: list, expected: list[str]
 ) -> None:
     assert evaluate(compiled["normalize_label"], label=label) == expected
+
+
+# ------------------------------------------------------------------ diagnosis
+
+
+def test_score_bins_start_at_their_edges(compiled: dict[str, str]) -> None:
+    edges = [float(edge) for edge in compiled["score_bin_edges"].split(", ")]
+    bins = list(range(len(edges) + 2))
+    starts = evaluate(compiled["score_bin_start"], bin=[*bins, None])
+    assert starts == [0.0, *edges, 1.0, None]
+    # the middle of each bin is in it
+    middles = [(low + high) / 2 for low, high in zip(starts, starts[1:-1], strict=False)]
+    assert evaluate(compiled["score_bin"], p=middles) == bins[:-1]
+
+
+FEATURE_VALUES = [
+    *(0.0, -0.0, 1e-101, -1e-101, 1.0, -1.0, 3.7, -3.7, 1e-99, -1e-99, 1e299, -1e299),
+    *(1e301, -1e301, math.inf, -math.inf, math.nan, None, 0.5, -0.5, 0.25, -0.25),
+    *(1e9, -1e9, 4e8, -4e8, 5e8, -5e8, 1e-12, -1e-12),
+]
+NO_NUMBER = 2_000_000_000
+
+
+def is_number(value: float | None) -> bool:
+    return value is not None and abs(value) <= 1e300
+
+
+def test_features_are_binned_by_their_logarithm(compiled: dict[str, str]) -> None:
+    found = evaluate(compiled["feature_bin"], x=FEATURE_VALUES)
+    for value, bin_ in zip(FEATURE_VALUES, found, strict=True):
+        if not is_number(value):
+            assert bin_ == NO_NUMBER
+        elif abs(value) < 1e-100:
+            assert bin_ == 0
+        else:
+            index = math.ceil(math.log(abs(value)) / math.log(1.02 / 0.98))
+            assert bin_ == math.copysign(20_000 + index, value)
+    # no two numbers apart by more than 4.1 % share a bin, and none is out of order
+    numbers = np.geomspace(1e-99, 1e299, 5000)
+    assert np.all(np.diff(evaluate(compiled["feature_bin"], x=list(numbers))) > 0)
+
+
+def test_features_are_binned_by_a_width(compiled: dict[str, str]) -> None:
+    found = evaluate(compiled["feature_bin_wide"], x=FEATURE_VALUES)
+    for value, bin_ in zip(FEATURE_VALUES, found, strict=True):
+        if not is_number(value):
+            assert bin_ == NO_NUMBER
+        elif abs(value) >= 5e8:
+            assert bin_ == math.copysign(1_000_000_000, value), value
+        else:
+            assert bin_ == math.floor(value / 0.5), value
+
+
+def test_feature_bins_start_at_their_edges(compiled: dict[str, str]) -> None:
+    random = np.random.default_rng(3)
+    values = list(random.lognormal(0, 20, 300) * random.choice([-1, 1], 300))
+    for name in ("feature_bin", "feature_bin_wide"):
+        start = compiled[name.replace("bin", "bin_start")]
+        kept = [value for value in values if name == "feature_bin" or abs(value) < 4e8]
+        bins = evaluate(compiled[name], x=kept)
+        lower = np.array(evaluate(start, bin=bins))
+        upper = np.array(evaluate(start, bin=[number + 1 for number in bins]))
+        assert np.all(lower <= kept) and np.all(kept <= upper)
+        if name == "feature_bin":
+            assert np.max(np.abs(upper - lower) / np.abs(kept)) < 0.041
+        else:
+            assert np.allclose(upper - lower, 0.5)
+    assert evaluate(compiled["feature_bin_start"], bin=[0, 1]) == [0.0, 0.0]
+
+
+def test_focal_loss_weighs_by_what_is_left(compiled: dict[str, str]) -> None:
+    """Lin et al. 2017: (1 - q)^gamma * -ln q, with q the clipped probability of the label."""
+    p = [0.0, 1e-9, 0.2, 0.5, 0.9, 1.0]
+    for label in ("0", "1"):
+        found = evaluate(compiled["focal_loss"], label=[label] * len(p), p=p)
+        q = np.clip(p if label == "1" else 1 - np.array(p), EPSILON, 1 - EPSILON)
+        assert found == pytest.approx((1 - q) ** 2 * -np.log(q), rel=1e-12, abs=1e-30)
+    q = np.clip(p, 0.01, 0.99)
+    found = evaluate(compiled["focal_loss_of"], p=p)
+    assert found == pytest.approx((1 - q) ** 0.5 * -np.log(q), rel=1e-12)
+
+
+def test_binary_cross_entropy_clips_each_side(compiled: dict[str, str]) -> None:
+    shares = [0.0, 0.3, 1.0, 0.3, 1.0, 0.0]
+    p = [0.0, 0.3, 1.0, 0.9, 0.0, 1.0]
+    for name, epsilon in (("binary_cross_entropy", EPSILON), ("wide_binary_cross_entropy", 0.01)):
+        yes, no = np.clip([p, 1 - np.array(p)], epsilon, 1 - epsilon)
+        expected = -np.array(shares) * np.log(yes) - (1 - np.array(shares)) * np.log(no)
+        assert evaluate(compiled[name], s=shares, p=p) == pytest.approx(expected, rel=1e-12)
