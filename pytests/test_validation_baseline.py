@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness import NO_DIAGNOSIS, UserProject, scratch_project
+from harness import (
+    NO_DIAGNOSIS,
+    UserProject,
+    failing_rows,
+    outcomes_of,
+    scratch_project,
+)
 from oracle import OVERALL, Oracle
 from oracle_decisions import Series, evaluation_dates
 from test_oracle_demo import VARIABLES, seed, sql_type
@@ -22,6 +28,9 @@ METRICS = [
     ("flight_late", "v1", "training_log_loss", 0.05, datetime(2013, 5, 4)),
     ("flight_late", "v2", "validation_log_loss", 0.45, datetime(2013, 5, 2)),
     ("flight_late", "v2", "training_labels_until", 1368446400.0, datetime(2013, 5, 3)),
+    # milliseconds
+    ("flight_outcome", "v2", "training_labels_until", 1368446400e3, datetime(2013, 5, 3)),
+    ("flight_outcome", "v2", "training_log_loss", -0.1, datetime(2013, 5, 3)),
 ]
 KNOWN = {"v1": 0.30, "v2": 0.45}
 
@@ -116,6 +125,17 @@ def test_a_rise_over_it_warns_and_is_no_error(validated: UserProject) -> None:
     found = {(row["rule"], row["verdict"]) for row in verdicts}
     assert {("mean_log_loss_increase", "warn"), ("fast_burn_rate", "warn")} <= found
     assert not any(verdict == "error" for _, verdict in found)
+
+
+def test_metrics_that_cannot_be_are_named(validated: UserProject) -> None:
+    name = "assert_training_metrics_are_usable"
+    result = validated.invoke("test", "--select", name)
+    assert outcomes_of(result)[name] in ("fail", "warn")
+    found = failing_rows(validated, result, name)
+    assert sorted(found["metric_key"]) == [
+        "training_labels_until", "training_log_loss", "validation_log_loss",
+    ]  # fmt: skip
+    assert found["value"].isna().sum() == 1
 
 
 def test_the_ratio_to_it(validated: UserProject) -> None:
