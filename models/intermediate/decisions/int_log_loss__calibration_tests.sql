@@ -159,7 +159,8 @@ windows as (
             'excess', 'expected_sum', 'least_expected_sum', 'score_variance_sum',
             'brier_sum',
         ] -%}
-        sum({{ sum }}) over ({{ window }}) as {{ sum }}_of_window{{ ',' if not loop.last }}
+        sum({{ sum }}) over ({{ window }}) as {{ sum }}_of_window
+        {{- ',' if not loop.last }}
         {% endfor %}
     from outcomes
 

@@ -11,8 +11,8 @@
 {%- set group_number -%}
 coalesce(ranges.group_number, categories.group_number, 0)
 {%- endset -%}
--- How many predictions were in each cell of the scores and of the declared features, in each
--- window and in the days that it is compared with.
+-- How many predictions were in each cell of the scores and of the declared features, in
+-- each window and in the days that it is compared with.
 with
 
 entries as (

@@ -19,9 +19,11 @@ sums as (
 
     select
         {{ look | join(',\n        ') }},
-        max(
-            case when cell_kind in ('value', 'other') then 'categorical' else 'numeric' end
-        ) as feature_type,
+        case
+            when max(case when cell_kind in ('value', 'other') then 1 else 0 end) = 1
+            then 'categorical'
+            else 'numeric'
+        end as feature_type,
         cast(sum(reference_count) as {{ dbt.type_bigint() }}) as reference_count,
         cast(sum(row_count) as {{ dbt.type_bigint() }}) as prediction_count,
         cast(count(*) as {{ dbt.type_bigint() }}) as cell_count,

@@ -1,8 +1,8 @@
 {%- set sums = ['event_loss_sum', 'score_sum', 'score_squared_sum'] -%}
 {%- set history_days = log_loss.configuration().alert_history_days -%}
 {%- set cell = log_loss.scope_columns() + ['score_bin', 'score_decile', 'is_event'] -%}
--- What had a label in force today, by score: of each day, and in the 7 and 28 days up to
--- each of the last days.
+-- What had a label in force today, by score: of each day, and in the 7 and 28 days up
+-- to each of the last days.
 with
 
 bins as (

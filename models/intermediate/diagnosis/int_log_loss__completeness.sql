@@ -130,10 +130,15 @@ reports as (
         {% for count in ['labeled_count', 'next_labeled_count'] -%}
         cast(triangle.{{ count }} as {{ log_loss.type_double() }}) as {{ count }},
         {% endfor -%}
+        {% for name, count in {
+            'realised_labeled_count': 'labeled_count',
+            'horizon_labeled_count': 'horizon_labeled_count',
+        }.items() -%}
         case
             when rhythms.known_on >= triangle.horizon_date
-            then cast(triangle.horizon_labeled_count as {{ log_loss.type_double() }})
-        end as horizon_labeled_count,
+            then cast(triangle.{{ count }} as {{ log_loss.type_double() }})
+        end as {{ name }},
+        {% endfor -%}
         case when rhythms.is_weekly = 1 then triangle.weekday else 0 end as weekday
     from rhythms
     inner join triangle
@@ -166,11 +171,10 @@ sums as (
         {% for name, of in {
             'realised_sum': 'horizon_labeled_count',
             'realised_squared_sum': 'horizon_labeled_count * horizon_labeled_count',
-            'come_squared_sum': 'labeled_count * labeled_count',
+            'come_squared_sum': 'realised_labeled_count * realised_labeled_count',
             'come_realised_sum': 'labeled_count * horizon_labeled_count',
         }.items() -%}
-        sum(case when horizon_labeled_count is not null then {{ of }} end)
-            as {{ name }}{{ ',' if not loop.last }}
+        sum({{ of }}) as {{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from reports
     group by

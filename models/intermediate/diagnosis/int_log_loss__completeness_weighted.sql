@@ -27,20 +27,20 @@ ladders as (
 class_days as (
 
     select
-        days.*,
+        estimate_days.*,
         ladders.label,
         ladders.is_weekly,
         ladders.late_share,
         case
             when ladders.is_weekly = 1
-            then {{ log_loss.iso_weekday('days.member_date') }}
+            then {{ log_loss.iso_weekday('estimate_days.member_date') }}
             else 0
         end as weekday
-    from {{ ref('int_log_loss__estimate_days') }} as days
+    from {{ ref('int_log_loss__estimate_days') }} as estimate_days
     inner join ladders
         on
-            days.model_name = ladders.model_name
-            and days.known_on = ladders.known_on
+            estimate_days.model_name = ladders.model_name
+            and estimate_days.known_on = ladders.known_on
 
 ),
 
@@ -166,7 +166,8 @@ select
     case
         when
             min(complete_date_count) is null
-            or min(complete_date_count) < case when max(is_weekly) = 1 then 12 else 28 end
+            or min(complete_date_count)
+            < case when max(is_weekly) = 1 then 12 else 28 end
         then 'too_few_dates'
         when count(*) < 2 or min(labeled_count) < 10 then 'too_few_labels'
         when

@@ -25,7 +25,7 @@ label_free as (
 
     select
         {% for key in keys -%}
-        days.{{ key }},
+        estimate_days.{{ key }},
         {% endfor -%}
         sum(sums.prediction_count) as prediction_count,
         sum(sums.covered_count) as covered_count,
@@ -33,16 +33,16 @@ label_free as (
         sum(sums.entropy_variance_sum) as entropy_variance_sum,
         sum(sums.recalibrated_loss_sum) as recalibrated_loss_sum,
         min(sums.reference_days) as reference_days
-    from {{ ref('int_log_loss__estimate_days') }} as days
+    from {{ ref('int_log_loss__estimate_days') }} as estimate_days
     inner join {{ ref('int_log_loss__label_free_sums') }} as sums
         on
-            days.member_date = sums.metric_date
-            and days.model_name = sums.model_name
-            and days.model_version = sums.model_version
-            and days.known_on = sums.known_on
+            estimate_days.member_date = sums.metric_date
+            and estimate_days.model_name = sums.model_name
+            and estimate_days.model_version = sums.model_version
+            and estimate_days.known_on = sums.known_on
     group by
         {% for key in keys -%}
-        days.{{ key }}{{ ',' if not loop.last }}
+        estimate_days.{{ key }}{{ ',' if not loop.last }}
         {% endfor %}
 
 ),

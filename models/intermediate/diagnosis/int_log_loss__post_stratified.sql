@@ -2,31 +2,31 @@
 {%- set sums = [
     'prediction_count', 'labeled_count', 'loss_sum', 'loss_squared_sum'
 ] -%}
--- The loss where each stratum counts for all of its predictions. The small ones are taken
--- together, and by the mean of all where that is small as well.
+-- The loss where each stratum counts for all of its predictions. The small ones are
+-- taken together, and by the mean of all where that is small as well.
 with
 
 strata as (
 
     select
         {% for key in keys -%}
-        days.{{ key }},
+        estimate_days.{{ key }},
         {% endfor -%}
         aged_sums.cohort_value,
         {% for sum in sums -%}
         sum(aged_sums.{{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
         {% endfor %}
-    from {{ ref('int_log_loss__estimate_days') }} as days
+    from {{ ref('int_log_loss__estimate_days') }} as estimate_days
     inner join {{ ref('int_log_loss__aged_sums') }} as aged_sums
         on
-            days.member_date = aged_sums.metric_date
-            and days.model_name = aged_sums.model_name
-            and days.model_version = aged_sums.model_version
-            and days.member_age = aged_sums.age_days
+            estimate_days.member_date = aged_sums.metric_date
+            and estimate_days.model_name = aged_sums.model_name
+            and estimate_days.model_version = aged_sums.model_version
+            and estimate_days.member_age = aged_sums.age_days
     where aged_sums.cohort_name <> 'all'
     group by
         {% for key in keys -%}
-        days.{{ key }},
+        estimate_days.{{ key }},
         {% endfor -%}
         aged_sums.cohort_value
 

@@ -1,6 +1,6 @@
 {%- set as_of_date = log_loss.configuration().as_of_date -%}
 -- The date that ages, maturity and windows count from. Never the calendar's: a second
--- run over the same rows must change nothing. The latest date with rows may still go on.
+-- run over the same rows must change nothing. The latest date with rows may yet go on.
 select
 {%- if as_of_date %}
     {{ log_loss.date_literal(as_of_date) }} as as_of_date,

@@ -48,8 +48,9 @@ select
     {{ log_loss.scope_columns('decomposed') | join(',\n    ') }},
     cast(decomposed.prediction_count as {{ dbt.type_bigint() }}) as prediction_count,
     cast(decomposed.labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
-    {{ log_loss.safe_divide('decomposed.labeled_count', 'decomposed.prediction_count') }}
-        as label_coverage,
+    {{ log_loss.safe_divide(
+        'decomposed.labeled_count', 'decomposed.prediction_count'
+    ) }} as label_coverage,
     {{ log_loss.days_between('decomposed.metric_date', 'clock.as_of_date') }}
     >= {{ log_loss.configuration().mature_days }} as is_mature,
     decomposed.score_sum / decomposed.labeled_count as mean_score,

@@ -1,4 +1,4 @@
-{%- set numeric = log_loss.configuration().features | selectattr('is_numeric') | list -%}
+{%- set features = log_loss.configuration().features -%}
 with
 
 cells as (
@@ -21,7 +21,7 @@ bounded as (
             when cell_kind <> 'range' then null
             when feature = '(score)'
             then {{ log_loss.score_bin_start(bin ~ ' + 1') | indent(12) }}
-            {% for feature in numeric -%}
+            {% for feature in features if feature.is_numeric -%}
             when feature = {{ log_loss.text_literal(feature.column) }}
             then {{ log_loss.feature_bin_start(bin ~ ' + 1', feature.bin_width)
                 | indent(12) }}

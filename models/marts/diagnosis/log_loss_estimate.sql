@@ -195,10 +195,10 @@ errors as (
         estimate,
         case
             when estimator = 'so_far' then null
-            -- whether labels come from every stratum by chance is all its sample cannot tell
+            -- its sample cannot tell whether a stratum's labels come by chance
             when chosen_estimator = 'post_stratified' and date_count_of_estimator = 0
             then null
-            -- until errors tell it, the triangle does: some days report faster than others
+            -- until errors tell how much days differ in speed, the triangle does
             when date_count_of_estimator < least_date_count and day_error is not null
             then sqrt(standard_error * standard_error + day_error * day_error)
             else standard_error

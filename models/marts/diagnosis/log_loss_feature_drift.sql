@@ -1,5 +1,7 @@
 {%- set series = ['model_name', 'model_version', 'feature', 'metric_date'] -%}
-{%- set look = ['model_name', 'model_version', 'metric_date', 'window_days', 'known_by'] -%}
+{%- set look = [
+    'model_name', 'model_version', 'metric_date', 'window_days', 'known_by'
+] -%}
 with
 
 drifts as (
@@ -179,7 +181,8 @@ judged as (
     select
         drifts.*,
         correlations.loss_correlation,
-        case when drifts.psi > 3 * drifts.psi_if_unchanged then 1 else 0 end as has_moved,
+        case when drifts.psi > 3 * drifts.psi_if_unchanged then 1 else 0 end
+            as has_moved,
         case
             when correlations.loss_correlation >= {{ log_loss.double('0.5') }} then 1
             else 0

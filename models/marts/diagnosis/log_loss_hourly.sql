@@ -33,8 +33,9 @@ hours as (
 
     select
         24 * {{ log_loss.days_between('clock.first_date', 'scored.metric_date') }}
-        + cast({{ log_loss.hour_of_day('scored.predicted_at') }} as {{ dbt.type_int() }})
-            as hour_number,
+        + cast(
+            {{ log_loss.hour_of_day('scored.predicted_at') }} as {{ dbt.type_int() }}
+        ) as hour_number,
         scored.model_name,
         scored.model_version,
         {{ log_loss.class_count() | replace('model_name', 'scored.model_name')
@@ -91,7 +92,14 @@ versions as (
 
 ),
 
--- an hour in which nobody asked has a row as well, from a version's first to the last of all
+numbers as (
+
+    {{ log_loss.whole_numbers(0, 24 * hourly_days - 1) }}
+
+),
+
+-- an hour in which nobody asked has a row as well, from a version's first to the last
+-- of all of them
 grid as (
 
     select
@@ -102,9 +110,7 @@ grid as (
             floor(numbers.number / {{ log_loss.double(24) }}) as {{ dbt.type_int() }}
         ) as day_number
     from versions
-    inner join (
-        {{ log_loss.whole_numbers(0, 24 * hourly_days - 1) | indent(8) }}
-    ) as numbers
+    inner join numbers
         on
             versions.first_hour <= numbers.number
             and versions.last_hour >= numbers.number
