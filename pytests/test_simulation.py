@@ -645,3 +645,62 @@ def test_the_goals_say_what_is_missed() -> None:
     page = (BENCHMARKS / "results_decisions.md").read_text()
     for goal in simulation.goals(PARTS):
         assert f"| {goal['cells_missed']} of {goal['cells']} |" in page
+
+
+# ------------------------------------------------------------------ estimates
+
+
+def kept_estimates() -> dict[tuple[str, str, str, str], list[float | None]]:
+    """Bias, error and coverage in percent, by case, estimator, window and age."""
+    found, case = {}, ""
+    for row in (BENCHMARKS / "results_estimates.md").read_text().splitlines():
+        if row.startswith("## "):
+            case = row.removeprefix("## ")
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        if len(cells) == 7 and cells[1].isdigit():
+            found[case, *cells[:3]] = [
+                None if cell == "–" else float(cell.removesuffix(" %"))
+                for cell in cells[3:6]
+            ]
+    return found
+
+
+SLOW = [
+    "positives 4 x slower",
+    "positives 4 x slower, speed varies 30 %",
+    "positives 4 x slower, weekly batches",
+    "positives 4 x slower, a fifth never labeled",
+]
+
+
+@pytest.mark.parametrize("case", SLOW)
+def test_estimates_that_were_kept_hold(case: str) -> None:
+    """From the third day on without a bias, and with intervals neither narrow nor wide."""
+    kept = kept_estimates()
+    so_far = kept[case, "so_far", "1", "3"]
+    assert so_far[0] < -15
+    for age in ("3", "7", "14"):
+        bias, _, covered = kept[case, "completeness_weighted", "1", age]
+        assert abs(bias) <= 1
+        # known to about 1 %
+        assert 93 <= covered <= (98 if "weekly" in case else 97)
+    _, _, first = kept[f"{case}: before 28 errors are known", "completeness_weighted", "1", "3"]
+    assert 93 <= first <= 98
+
+
+def test_strata_that_were_kept_hold() -> None:
+    for case in ("classes as fast", "some 60 positives a day"):
+        case = f"one of two strata 4 x slower, {case}"
+        for age in ("3", "7"):
+            bias, _, covered = kept_estimates()[case, "post_stratified", "1", age]
+            assert abs(bias) <= 2 and 93 <= covered <= 97
+
+
+def test_what_no_label_says_is_right_until_the_truth_moves() -> None:
+    kept = kept_estimates()
+    for age in ("0", "3", "14"):
+        assert abs(kept["positives 4 x slower", "label_free", "1", age][0]) <= 3
+        after = kept["concept drift from day 230: after it", "label_free", "1", age]
+        assert after[0] < -25
+        shifted = kept["covariate shift from day 230: after it", "label_free", "1", age]
+        assert abs(shifted[0]) <= 3
