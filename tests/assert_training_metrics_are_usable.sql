@@ -1,5 +1,5 @@
 -- What: every metric of training names a version and has a finite value, a loss is not
--- negative, and a time is one of the years 1970 to 2999 in seconds.
+-- negative, and a time is one of the years 2001 to 2999 in Unix seconds.
 -- When it matters: `log_loss_baseline: validation` compares with these, and leaves out
 -- what it cannot read.
 -- How to resolve: correct the returned rows.
@@ -19,8 +19,11 @@ where
     or value is null
     or not abs(value) <= {{ log_loss.largest_double() }}
     or (metric_key in ('validation_log_loss', 'training_log_loss') and value < 0)
-    -- milliseconds, most likely
+    -- milliseconds or a written date, most likely
     or (
         metric_key = 'training_labels_until'
-        and not (value >= 0 and value < {{ log_loss.double(32503680000) }})
+        and not (
+            value >= {{ log_loss.double(1000000000) }}
+            and value < {{ log_loss.double(32503680000) }}
+        )
     )
