@@ -16,6 +16,7 @@ bins as (
         {% endfor -%}
         {{ log_loss.safe_divide('event_count', 'labeled_count') }} as event_share
     from {{ ref('int_log_loss__reliability_bins') }}
+    cross join {{ ref('int_log_loss__clock') }}
 
 )
 
@@ -25,6 +26,8 @@ select
     {{ log_loss.scope_columns() | join(',\n    ') }},
     binning,
     cast(bin as {{ dbt.type_bigint() }}) as bin,
+    {{ log_loss.days_between('metric_date', 'as_of_date') }}
+    >= {{ log_loss.configuration().mature_days }} as is_mature,
     labeled_count,
     score_sum / labeled_count as mean_score,
     event_share,
