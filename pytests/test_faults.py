@@ -251,7 +251,7 @@ def test_of_two_runs_at_once_one_says_why_it_stops(slow_project: UserProject) ->
 
 
 def test_a_run_that_cannot_write_leaves_the_last_good_state(
-    base: UserProject, undisturbed: tuple[UserProject, float], tmp_path: Path
+    base: UserProject, undisturbed: dict[tuple, tuple[UserProject, float]], tmp_path: Path
 ) -> None:
     """As on a full disk: what dbt writes for itself fits, the roll-up does not."""
     project = copy_of(base, tmp_path / "copy")
@@ -265,7 +265,7 @@ def test_a_run_that_cannot_write_leaves_the_last_good_state(
     assert "File too large" in process.output()
     check_same_marts(marts(project), before)
     project.run(*LEDGER_ONLY)
-    check_same(project, undisturbed[0])
+    check_same(project, undisturbed[()][0])
 
 
 # ------------------------------------------------------------------ changed sources
@@ -303,12 +303,12 @@ def test_text_that_is_no_number_or_time_is_rejected_and_counted(
 
 
 def test_another_column_in_an_input_changes_nothing(
-    base: UserProject, undisturbed: tuple[UserProject, float], tmp_path: Path
+    base: UserProject, undisturbed: dict[tuple, tuple[UserProject, float]], tmp_path: Path
 ) -> None:
     project = copy_of(base, tmp_path / "copy")
     project.query("alter table raw.predictions add column note varchar default 'x'")
     project.run(*LEDGER_ONLY)
-    check_same(project, undisturbed[0])
+    check_same(project, undisturbed[()][0])
 
 
 def test_a_dropped_column_stops_the_run_and_changes_nothing(
