@@ -16,36 +16,36 @@ bins as (
         {% endfor -%}
         {{ log_loss.safe_divide('event_count', 'labeled_count') }} as event_share
     from {{ ref('int_log_loss__reliability_bins') }}
-    cross join {{ ref('int_log_loss__clock') }}
 
 )
 
 select
-    metric_date,
-    cast(window_days as {{ dbt.type_bigint() }}) as window_days,
-    {{ log_loss.scope_columns() | join(',\n    ') }},
-    binning,
-    cast(bin as {{ dbt.type_bigint() }}) as bin,
-    {{ log_loss.days_between('metric_date', 'as_of_date') }}
+    bins.metric_date,
+    cast(bins.window_days as {{ dbt.type_bigint() }}) as window_days,
+    {{ log_loss.scope_columns('bins') | join(',\n    ') }},
+    bins.binning,
+    cast(bins.bin as {{ dbt.type_bigint() }}) as bin,
+    {{ log_loss.days_between('bins.metric_date', 'clock.as_of_date') }}
     >= {{ log_loss.configuration().mature_days }} as is_mature,
-    labeled_count,
-    score_sum / labeled_count as mean_score,
-    event_share,
+    bins.labeled_count,
+    bins.score_sum / bins.labeled_count as mean_score,
+    bins.event_share,
     {% for side, sign in {'lower': '-', 'upper': '+'}.items() -%}
     (
-        event_share + {{ z }} * {{ z }} / (2 * labeled_count)
+        bins.event_share + {{ z }} * {{ z }} / (2 * bins.labeled_count)
         {{ sign }} {{ z }} * sqrt(
             (
-                event_share * (1 - event_share)
-                + {{ z }} * {{ z }} / (4 * labeled_count)
-            ) / labeled_count
+                bins.event_share * (1 - bins.event_share)
+                + {{ z }} * {{ z }} / (4 * bins.labeled_count)
+            ) / bins.labeled_count
         )
-    ) / (1 + {{ z }} * {{ z }} / labeled_count)
+    ) / (1 + {{ z }} * {{ z }} / bins.labeled_count)
         as event_share_ci_{{ side }}{{ ',' if not loop.last }}
     {% endfor %}
 from bins
+cross join {{ ref('int_log_loss__clock') }} as clock
 where
-    cohort_name = 'all'
+    bins.cohort_name = 'all'
     or {{ log_loss.is_calibration_testable(
-        'score_variance_of_scope', 'squared_error_of_scope'
+        'bins.score_variance_of_scope', 'bins.squared_error_of_scope'
     ) }}
