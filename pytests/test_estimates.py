@@ -254,7 +254,7 @@ def test_estimators_are_ranked_by_their_past_errors(case: tuple) -> None:
     weekly = rivals["as_of_date"].map({d: given.is_weekly(d) for d in set(made["as_of_date"])})
     enough = rivals["past_date_count"] >= np.where(weekly, 10, 28)
     keys = ["metric_date", "window_days", "age_days", "model_version"]
-    errors = rivals["past_error"].where(enough)
+    errors = np.floor(rivals["past_error"].where(enough) * 1e6 + 0.5)
     expected = errors.groupby([rivals[key] for key in keys]).rank(method="min")
     pd.testing.assert_series_equal(
         rivals["past_error_rank"].astype(float), expected, check_names=False

@@ -245,7 +245,8 @@ ranked_errors as (
         *,
         rank() over (
             partition by {{ keys | join(', ') }}, is_ranked
-            order by past_error
+            -- to a millionth: what differs by rounding alone is a tie
+            order by floor(past_error * 1000000 + {{ log_loss.double('0.5') }})
         ) as error_rank
     from errors
 
