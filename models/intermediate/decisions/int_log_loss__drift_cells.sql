@@ -22,7 +22,7 @@ entries as (
 ),
 
 -- each prediction in one bin of its score and of each feature, or at one value of it
-counts as (
+binned as (
 
     select
         metric_date,
@@ -36,21 +36,32 @@ counts as (
         end as bin_kind,
         bin,
         case when bin is null then cohort_value end as value,
-        sum(entry_count) as row_count
+        entry_count
     from entries
     where entry_type = 'prediction'
+
+),
+
+counts as (
+
+    select
+        metric_date,
+        recorded_date,
+        {{ version | join(',\n        ') }},
+        feature,
+        bin_kind,
+        bin,
+        value,
+        sum(entry_count) as row_count
+    from binned
     group by
         metric_date,
         recorded_date,
         {{ version | join(',\n        ') }},
-        case when grain = 'score_bin' then '(score)' else cohort_name end,
-        case
-            when bin is null then 'value'
-            when bin = {{ missing }} then 'missing'
-            else 'number'
-        end,
+        feature,
+        bin_kind,
         bin,
-        case when bin is null then cohort_value end
+        value
 
 ),
 

@@ -52,25 +52,43 @@ hours as (
 
 ),
 
+class_sums as (
+
+    select
+        hour_number,
+        model_name,
+        model_version,
+        class_index,
+        max(class_count) as class_count,
+        count(*) as prediction_count,
+        count(loss) as labeled_count,
+        sum(loss) as loss_sum,
+        sum(loss * loss) as loss_squared_sum,
+        sum(entropy) as entropy_sum,
+        sum(score) as score_sum
+    from hours
+    group by
+        hour_number,
+        model_name,
+        model_version,
+        class_index
+
+),
+
 sums as (
 
     select
         hour_number,
         model_name,
         model_version,
-        count(*) as prediction_count,
-        count(loss) as labeled_count,
-        sum(loss) as loss_sum,
-        sum(loss * loss) as loss_squared_sum,
-        sum(entropy) as entropy_sum,
-        sum(score) as score_sum,
-        case
-            when max(class_count) > 2 then null
-            when 2 * sum(case when class_index = 1 then 1 else 0 end) < count(loss)
-            then sum(case when class_index = 1 then 1 else 0 end)
-            else sum(case when class_index = 2 then 1 else 0 end)
-        end as rarest_label_count
-    from hours
+        sum(prediction_count) as prediction_count,
+        sum(labeled_count) as labeled_count,
+        sum(loss_sum) as loss_sum,
+        sum(loss_squared_sum) as loss_squared_sum,
+        sum(entropy_sum) as entropy_sum,
+        sum(score_sum) as score_sum,
+        {{ log_loss.rarest_label_count() | indent(8) }} as rarest_label_count
+    from class_sums
     group by
         hour_number,
         model_name,
