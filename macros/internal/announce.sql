@@ -4,10 +4,6 @@
     where tests are run.
 #}
 {% macro announce(findings) %}
-    {{- return(adapter.dispatch('announce', 'log_loss')(findings)) -}}
-{% endmacro %}
-
-{% macro default__announce(findings) %}
     {%- if execute and flags.WHICH in ('test', 'build') -%}
         {%- set rows = run_query(findings) -%}
         {%- for row in (rows.rows | list)[:20] -%}
@@ -57,11 +53,7 @@
 
 
 {# The alerts of one severity on the as-of date that nothing suppresses, as a query. #}
-{% macro open_alerts(severity) %}
-    {{- return(adapter.dispatch('open_alerts', 'log_loss')(severity)) -}}
-{% endmacro %}
-
-{% macro default__open_alerts(severity) -%}
+{% macro open_alerts(severity) -%}
 select
     alerts.runbook,
     alerts.severity,

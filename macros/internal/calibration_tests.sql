@@ -4,13 +4,7 @@
     silent where scores are pushed to 0 and 1, just when they are wrong; of calibrated
     scores the second is that large only where the first nearly is.
 #}
-{% macro is_calibration_testable(score_variance_sum, squared_error_sum) %}
-    {{- return(adapter.dispatch('is_calibration_testable', 'log_loss')(
-        score_variance_sum, squared_error_sum
-    )) -}}
-{% endmacro %}
-
-{% macro default__is_calibration_testable(score_variance_sum, squared_error_sum) -%}
+{% macro is_calibration_testable(score_variance_sum, squared_error_sum) -%}
 ({{ score_variance_sum }} >= 25 or {{ squared_error_sum }} >= 25)
 {%- endmacro %}
 
@@ -19,12 +13,6 @@
     The variance of what is observed if the scores are right, or where they leave nothing to
     chance, the squares of what was observed.
 #}
-{% macro variance_if_calibrated(variance_sum, squared_sum) %}
-    {{- return(adapter.dispatch('variance_if_calibrated', 'log_loss')(
-        variance_sum, squared_sum
-    )) -}}
-{% endmacro %}
-
-{% macro default__variance_if_calibrated(variance_sum, squared_sum) -%}
+{% macro variance_if_calibrated(variance_sum, squared_sum) -%}
 case when {{ variance_sum }} > 0 then {{ variance_sum }} else {{ squared_sum }} end
 {%- endmacro %}

@@ -24,10 +24,6 @@
     The first entry of `models` is the one for undeclared models, with name none.
 #}
 {% macro configuration() %}
-    {{ return(adapter.dispatch('configuration', 'log_loss')()) }}
-{% endmacro %}
-
-{% macro default__configuration() %}
     {% set undeclared = {
         'name': none,
         'classes': [

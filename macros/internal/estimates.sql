@@ -8,10 +8,6 @@
     ago it was made.
 #}
 {% macro estimation() %}
-    {{ return(adapter.dispatch('estimation', 'log_loss')()) }}
-{% endmacro %}
-
-{% macro default__estimation() %}
     {% set estimate = log_loss.configuration().estimate %}
     {% set horizon_days = estimate.horizon_days %}
     {% set error_days = 84 %}
@@ -28,10 +24,6 @@
 
 {# What an estimate is of: a window of days of a version, as known on a date. #}
 {% macro estimate_keys() %}
-    {{ return(adapter.dispatch('estimate_keys', 'log_loss')()) }}
-{% endmacro %}
-
-{% macro default__estimate_keys() %}
     {{ return([
         'metric_date', 'window_days', 'model_name', 'model_version', 'age_days', 'known_on'
     ]) }}
@@ -50,11 +42,7 @@
     estimates: a CTE with the keys, `known_on`, `prediction_count` and `relative_error`,
     which is null where the loss is not realised.
 #}
-{% macro with_past_errors(estimates, name) %}
-    {{- return(adapter.dispatch('with_past_errors', 'log_loss')(estimates, name)) -}}
-{% endmacro %}
-
-{% macro default__with_past_errors(estimates, name) -%}
+{% macro with_past_errors(estimates, name) -%}
 {%- set estimation = log_loss.estimation() -%}
 {%- set keys = ['model_name', 'window_days', 'age_days', 'weekday', 'estimator'] -%}
 {%- set history -%}

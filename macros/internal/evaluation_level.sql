@@ -4,11 +4,7 @@
     of them is the version's alone. A sum of losses that cancels to nothing is taken for
     the least loss there is.
 #}
-{% macro evaluation_level(mean, rest_mean) %}
-    {{- return(adapter.dispatch('evaluation_level', 'log_loss')(mean, rest_mean)) -}}
-{% endmacro %}
-
-{% macro default__evaluation_level(mean, rest_mean) -%}
+{% macro evaluation_level(mean, rest_mean) -%}
 {{ log_loss._level_of(mean) }}
 - case
     when cohort_name = 'all' then 0
@@ -30,11 +26,7 @@ end
     The variance of that level over samples of rows, by the delta method; none where the
     mean is what rounding has left.
 #}
-{% macro level_variance(mean, stddev, weight) %}
-    {{- return(adapter.dispatch('level_variance', 'log_loss')(mean, stddev, weight)) -}}
-{% endmacro %}
-
-{% macro default__level_variance(mean, stddev, weight) -%}
+{% macro level_variance(mean, stddev, weight) -%}
 coalesce({{ stddev }} * {{ stddev }}, 0) * {{ weight }} * case
     when measure <> 'log_loss' then 1
     when {{ mean }} > {{ log_loss.double('1e-15') }} then 1 / ({{ mean }} * {{ mean }})

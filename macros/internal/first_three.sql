@@ -2,11 +2,7 @@
     The texts of ranks 1 to 3 with commas between them, for a group. Engines differ on
     whether an aggregate of texts has an order.
 #}
-{% macro first_three(text, rank) %}
-    {{- return(adapter.dispatch('first_three', 'log_loss')(text, rank)) -}}
-{% endmacro %}
-
-{% macro default__first_three(text, rank) -%}
+{% macro first_three(text, rank) -%}
     {%- set parts = [] -%}
     {%- for number in [1, 2, 3] -%}
         {%- set part = 'max(case when ' ~ rank ~ ' = ' ~ number ~ ' then '

@@ -2,11 +2,7 @@
     Further conditions of a join or a filter: that a date lies within a baseline of fixed
     dates; none where `log_loss_baseline` names no dates.
 #}
-{% macro and_in_fixed_baseline(date) %}
-    {{- return(adapter.dispatch('and_in_fixed_baseline', 'log_loss')(date)) -}}
-{% endmacro %}
-
-{% macro default__and_in_fixed_baseline(date) -%}
+{% macro and_in_fixed_baseline(date) -%}
     {%- set baseline = log_loss.configuration().baseline -%}
     {%- if baseline.start_date -%}
 and {{ date }}

@@ -2,10 +2,12 @@
     The columns of an input, lowercase name to {name, type}, looked up in the warehouse,
     or none where they cannot be known: while parsing, in commands that build nothing,
     and before the relation exists. The optional `loaded_at` counts as absent then.
+    Dispatched, alone among these macros: what only compiles has no warehouse to ask.
 #}
 {% macro input_columns(variable) %}
     {{ return(adapter.dispatch('input_columns', 'log_loss')(variable)) }}
 {% endmacro %}
+
 
 {% macro default__input_columns(variable) %}
     {% set input = log_loss.input_relation(variable) %}
@@ -57,21 +59,13 @@
     named like a keyword; as it is while its spelling is not known.
 #}
 {% macro input_column(name, columns) %}
-    {{- return(adapter.dispatch('input_column', 'log_loss')(name, columns)) -}}
-{% endmacro %}
-
-{% macro default__input_column(name, columns) %}
     {%- set known = (columns or {}).get(name | lower) -%}
     {{- return(adapter.quote(known.name) if known else name) -}}
 {% endmacro %}
 
 
 {# A column of an input as text; Redshift does not cast a boolean to one. #}
-{% macro input_spelling(name, columns) %}
-    {{- return(adapter.dispatch('input_spelling', 'log_loss')(name, columns)) -}}
-{% endmacro %}
-
-{% macro default__input_spelling(name, columns) -%}
+{% macro input_spelling(name, columns) -%}
     {%- set column = log_loss.input_column(name, columns) -%}
     {%- if log_loss.input_type(name, columns) in ('bool', 'boolean') -%}
     {{ dbt.cast_bool_to_text(column) | trim }}
@@ -82,21 +76,13 @@
 
 
 {# The same, null where it is empty. #}
-{% macro input_text(name, columns) %}
-    {{- return(adapter.dispatch('input_text', 'log_loss')(name, columns)) -}}
-{% endmacro %}
-
-{% macro default__input_text(name, columns) -%}
+{% macro input_text(name, columns) -%}
     nullif({{ log_loss.input_spelling(name, columns) }}, '')
 {%- endmacro %}
 
 
 {# A column of an input as another type; text that cannot be read as it is null. #}
 {% macro input_value(name, columns, type) %}
-    {{- return(adapter.dispatch('input_value', 'log_loss')(name, columns, type)) -}}
-{% endmacro %}
-
-{% macro default__input_value(name, columns, type) %}
     {%- set column = log_loss.input_column(name, columns) -%}
     {{- return(
         log_loss.cast_text(column, type) if log_loss.is_text(name, columns)
@@ -107,43 +93,25 @@
 
 {# The type of a column of an input, lowercase; empty while it is not known. #}
 {% macro input_type(name, columns) %}
-    {{ return(adapter.dispatch('input_type', 'log_loss')(name, columns)) }}
-{% endmacro %}
-
-{% macro default__input_type(name, columns) %}
     {{ return(((columns or {}).get(name | lower) or {}).get('type', '') | lower) }}
 {% endmacro %}
 
 
 {# Whether a column of an input is known to be text. #}
 {% macro is_text(name, columns) %}
-    {{ return(adapter.dispatch('is_text', 'log_loss')(name, columns)) }}
-{% endmacro %}
-
-{% macro default__is_text(name, columns) %}
     {% set type = log_loss.input_type(name, columns) %}
     {{ return('char' in type or 'text' in type or 'string' in type) }}
 {% endmacro %}
 
 
 {# A column that names what a row holds for; empty or null, it holds for all. #}
-{% macro scope_text(name, columns) %}
-    {{- return(adapter.dispatch('scope_text', 'log_loss')(name, columns)) -}}
-{% endmacro %}
-
-{% macro default__scope_text(name, columns) -%}
+{% macro scope_text(name, columns) -%}
     coalesce(nullif(trim({{ log_loss.input_spelling(name, columns) }}), ''), '*')
 {%- endmacro %}
 
 
 {# Stops when an input lacks a column; `needed` maps each column to who asks for it. #}
 {% macro require_input_columns(variable, columns, needed) %}
-    {{ return(adapter.dispatch('require_input_columns', 'log_loss')(
-        variable, columns, needed
-    )) }}
-{% endmacro %}
-
-{% macro default__require_input_columns(variable, columns, needed) %}
     {% for column, asked_by in needed.items() if columns is not none %}
         {% if column | lower not in columns %}
             {% do log_loss.configuration_error(

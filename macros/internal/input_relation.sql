@@ -3,10 +3,6 @@
     too, but dbt warns when a package refers to a root model without its project.
 #}
 {% macro input_relation(variable) %}
-    {{ return(adapter.dispatch('input_relation', 'log_loss')(variable)) }}
-{% endmacro %}
-
-{% macro default__input_relation(variable) %}
     {% set parts = log_loss.input_name(variable).split('.') %}
     {% if parts | length == 1 %}
         {{ return(ref(parts[0])) }}
@@ -17,10 +13,6 @@
 
 {# What a variable names, or the package's own model where it is left null. #}
 {% macro input_name(variable) %}
-    {{ return(adapter.dispatch('input_name', 'log_loss')(variable)) }}
-{% endmacro %}
-
-{% macro default__input_name(variable) %}
     {% set defaults = {
         'log_loss_thresholds': 'log_loss.log_loss_default_thresholds',
         'log_loss_suppressions': 'log_loss.log_loss_default_suppressions',

@@ -8,11 +8,7 @@
     plain. An event of a plain request is unmatched from its load date until the date
     when `aggregated` posts it, if it does.
 #}
-{% macro label_event_entries(touched=none, cutoff=none) %}
-    {{- return(adapter.dispatch('label_event_entries', 'log_loss')(touched, cutoff)) -}}
-{% endmacro %}
-
-{% macro default__label_event_entries(touched, cutoff) -%}
+{% macro label_event_entries(touched=none, cutoff=none) -%}
 {%- set request_hash = log_loss.key_hash(['staged.request_id', 'staged.model_name']) -%}
 {%- if not touched -%}
 tangled_requests as (

@@ -32,11 +32,7 @@
     since: SQL of the first date on which a row of these was recorded; none if unknown.
     now: only the label in force today instead of every one that ever was.
 #}
-{% macro ledger(touched=none, since=none, now=false) %}
-    {{- return(adapter.dispatch('ledger', 'log_loss')(touched, since, now)) -}}
-{% endmacro %}
-
-{% macro default__ledger(touched, since, now) -%}
+{% macro ledger(touched=none, since=none, now=false) -%}
 {%- set settings = log_loss.configuration() -%}
 {%- set probabilities = log_loss.probability_columns() -%}
 {%- set cohorts = log_loss.cohort_columns() -%}
@@ -386,10 +382,6 @@ recorded_date
 
 {# cohort_1 .. cohort_n, the canonical names of the cohort columns #}
 {% macro cohort_columns() %}
-    {{ return(adapter.dispatch('cohort_columns', 'log_loss')()) }}
-{% endmacro %}
-
-{% macro default__cohort_columns() %}
     {% set names = [] %}
     {% for cohort in log_loss.configuration().cohorts %}
         {% do names.append('cohort_' ~ loop.index) %}
@@ -400,10 +392,6 @@ recorded_date
 
 {# feature_1 .. feature_n, the canonical names of the feature columns #}
 {% macro feature_columns() %}
-    {{ return(adapter.dispatch('feature_columns', 'log_loss')()) }}
-{% endmacro %}
-
-{% macro default__feature_columns() %}
     {% set names = [] %}
     {% for feature in log_loss.configuration().features %}
         {% do names.append('feature_' ~ loop.index) %}
@@ -414,10 +402,6 @@ recorded_date
 
 {# A per-row expression for each number of classes the configuration knows. #}
 {% macro by_class_count(what) %}
-    {{- return(adapter.dispatch('by_class_count', 'log_loss')(what)) -}}
-{% endmacro %}
-
-{% macro default__by_class_count(what) %}
     {%- set expressions = [] -%}
     {%- for class_count in log_loss.configuration().class_counts -%}
         {%- set columns = log_loss.probability_columns(class_count) -%}
@@ -452,10 +436,6 @@ recorded_date
 
 {# The columns of log_loss_scored_predictions that a cohort must not be named after. #}
 {% macro scored_prediction_columns() %}
-    {{ return(adapter.dispatch('scored_prediction_columns', 'log_loss')()) }}
-{% endmacro %}
-
-{% macro default__scored_prediction_columns() %}
     {{ return([
         'request_id', 'model_name', 'model_version', 'predicted_at', 'recorded_at',
         'weight', 'score', 'label', 'labeled_at', 'label_recorded_at',

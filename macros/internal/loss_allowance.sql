@@ -1,9 +1,5 @@
 {# How much more loss than a baseline's the error budget accepts. #}
-{% macro loss_allowance(baseline) %}
-    {{- return(adapter.dispatch('loss_allowance', 'log_loss')(baseline)) -}}
-{% endmacro %}
-
-{% macro default__loss_allowance(baseline) -%}
+{% macro loss_allowance(baseline) -%}
 {%- set budget = log_loss.configuration().error_budget -%}
 {%- set relative_allowance = log_loss.double(budget.relative) ~ ' * ' ~ baseline -%}
 case

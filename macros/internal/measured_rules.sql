@@ -12,11 +12,7 @@
                     find is told
         finding     SQL of what is known already, whatever the limits
 #}
-{% macro measured_rules(measures) %}
-    {{- return(adapter.dispatch('measured_rules', 'log_loss')(measures)) -}}
-{% endmacro %}
-
-{% macro default__measured_rules(measures) -%}
+{% macro measured_rules(measures) -%}
 {%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
 {%- for measure in measures -%}
 select
@@ -89,13 +85,7 @@ union all
 
 
 {# A p-value where there are rows enough to believe it: 30, and 10 of the rarer class. #}
-{% macro proven_p_value(p_value, row_count, rarest_label_count=none) %}
-    {{- return(adapter.dispatch('proven_p_value', 'log_loss')(
-        p_value, row_count, rarest_label_count
-    )) -}}
-{% endmacro %}
-
-{% macro default__proven_p_value(p_value, row_count, rarest_label_count) -%}
+{% macro proven_p_value(p_value, row_count, rarest_label_count=none) -%}
 case
     when
         {{ row_count }} >= 30

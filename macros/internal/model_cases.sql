@@ -3,11 +3,7 @@
     `else` is the undeclared, binary model. `branches` maps each position in
     configuration().models to SQL; equal branches need no case.
 #}
-{% macro case_model(branches) %}
-    {{- return(adapter.dispatch('case_model', 'log_loss')(branches)) -}}
-{% endmacro %}
-
-{% macro default__case_model(branches) -%}
+{% macro case_model(branches) -%}
     {%- set models = log_loss.configuration().models -%}
     {%- if branches | unique | list | length == 1 -%}
     {{ branches[0] }}
@@ -27,10 +23,6 @@
 
 {# The number of classes of the row's model. #}
 {% macro class_count() %}
-    {{- return(adapter.dispatch('class_count', 'log_loss')()) -}}
-{% endmacro %}
-
-{% macro default__class_count() %}
     {%- set branches = [] -%}
     {%- for model in log_loss.configuration().models -%}
         {%- do branches.append(model.classes | length | string) -%}
@@ -41,10 +33,6 @@
 
 {# The names probability_1 .. probability_K, K the largest number of classes. #}
 {% macro probability_columns(class_count=none) %}
-    {{- return(adapter.dispatch('probability_columns', 'log_loss')(class_count)) -}}
-{% endmacro %}
-
-{% macro default__probability_columns(class_count) %}
     {% set count = class_count or log_loss.configuration().class_counts[-1] %}
     {% set names = [] %}
     {% for position in range(1, count + 1) %}
@@ -58,11 +46,7 @@
     An expression that differs with the number of classes: `expressions` has one entry
     for each of configuration().class_counts. Reads the column `class_count`.
 #}
-{% macro case_class_count(expressions) %}
-    {{- return(adapter.dispatch('case_class_count', 'log_loss')(expressions)) -}}
-{% endmacro %}
-
-{% macro default__case_class_count(expressions) -%}
+{% macro case_class_count(expressions) -%}
     {%- if expressions | length == 1 -%}
     {{ expressions[0] }}
     {%- else -%}
@@ -80,12 +64,6 @@
     a model with fewer classes. A class without a column has one minus the other's.
 #}
 {% macro class_probability(position, columns) %}
-    {{- return(adapter.dispatch('class_probability', 'log_loss')(
-        position, columns
-    )) -}}
-{% endmacro %}
-
-{% macro default__class_probability(position, columns) %}
     {#- with every model declared, the undeclared ones' column may be left out -#}
     {%- set has_probability = columns is none or 'probability' in columns -%}
     {%- set double = log_loss.type_double() -%}
@@ -113,10 +91,6 @@
 
 {# True where a two-class model gives a column for each of its classes. #}
 {% macro has_two_column_model() %}
-    {{- return(adapter.dispatch('has_two_column_model', 'log_loss')()) -}}
-{% endmacro %}
-
-{% macro default__has_two_column_model() %}
     {% for model in log_loss.configuration().models %}
         {% if model.classes | length == 2 and model.classes[0].column is not none %}
             {{ return(true) }}
@@ -128,10 +102,6 @@
 
 {# The position (from 1) of a normalised label among its model's classes, else null. #}
 {% macro class_index(spelling) %}
-    {{- return(adapter.dispatch('class_index', 'log_loss')(spelling)) -}}
-{% endmacro %}
-
-{% macro default__class_index(spelling) %}
     {%- set branches = [] -%}
     {%- for model in log_loss.configuration().models -%}
         {%- set whens = [] -%}
@@ -150,10 +120,6 @@
 
 {# The declared label of a class position; null for a withdrawal. #}
 {% macro class_label(class_index) %}
-    {{- return(adapter.dispatch('class_label', 'log_loss')(class_index)) -}}
-{% endmacro %}
-
-{% macro default__class_label(class_index) %}
     {%- set branches = [] -%}
     {%- for model in log_loss.configuration().models -%}
         {%- set whens = [] -%}
@@ -175,10 +141,6 @@
     is the positive one, of more that it is the likeliest. Null without a label.
 #}
 {% macro is_event(label, predicted_label) %}
-    {{- return(adapter.dispatch('is_event', 'log_loss')(label, predicted_label)) -}}
-{% endmacro %}
-
-{% macro default__is_event(label, predicted_label) %}
     {%- set likeliest = 'case when ' ~ label ~ ' is null then null when ' ~ label
         ~ ' = ' ~ predicted_label ~ ' then 1 else 0 end' -%}
     {%- set branches = [] -%}
@@ -199,12 +161,6 @@
     of two classes those of the positive one, of more those whose likeliest class it was.
 #}
 {% macro event_count(label, entry_count, correct_count) %}
-    {{- return(adapter.dispatch('event_count', 'log_loss')(
-        label, entry_count, correct_count
-    )) -}}
-{% endmacro %}
-
-{% macro default__event_count(label, entry_count, correct_count) %}
     {%- set branches = [] -%}
     {%- for model in log_loss.configuration().models -%}
         {%- set positive = log_loss.text_literal(model.classes[-1].label) -%}

@@ -12,13 +12,7 @@
     cells: a CTE with the keys, `logit`, `is_event` and `row_count`.
     keys: what tells the fits apart.
 #}
-{% macro recalibration_looks(cells, keys, looks) %}
-    {{- return(adapter.dispatch('recalibration_looks', 'log_loss')(
-        cells, keys, looks
-    )) -}}
-{% endmacro %}
-
-{% macro default__recalibration_looks(cells, keys, looks) -%}
+{% macro recalibration_looks(cells, keys, looks) -%}
 {%- set carried = [
     'best_intercept', 'best_slope', 'best_loss', 'first_loss', 'intercept_step',
     'slope_step',
@@ -160,11 +154,7 @@ look_{{ look }} as (
 
 
 {# 1 / (1 + exp(-x)); some engines stop at numbers too small for a double. #}
-{% macro sigmoid(x) %}
-    {{- return(adapter.dispatch('sigmoid', 'log_loss')(x)) -}}
-{% endmacro %}
-
-{% macro default__sigmoid(x) -%}
+{% macro sigmoid(x) -%}
     {%- set x = '(' ~ x ~ ')' -%}
     case
         when {{ x }} > 700 then {{ log_loss.double(1) }}
@@ -175,11 +165,7 @@ look_{{ look }} as (
 
 
 {# ln(1 + exp(x)) #}
-{% macro softplus(x) %}
-    {{- return(adapter.dispatch('softplus', 'log_loss')(x)) -}}
-{% endmacro %}
-
-{% macro default__softplus(x) -%}
+{% macro softplus(x) -%}
     {%- set x = '(' ~ x ~ ')' -%}
     case
         when {{ x }} > 35 then {{ x }}

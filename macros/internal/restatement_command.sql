@@ -3,12 +3,6 @@
     return it. `variables` maps further variables to SQL for their values.
 #}
 {% macro restatement_command(from_date, variables={}) %}
-    {{- return(adapter.dispatch('restatement_command', 'log_loss')(
-        from_date, variables
-    )) -}}
-{% endmacro %}
-
-{% macro default__restatement_command(from_date, variables) %}
     {%- set text = dbt.type_string() -%}
     {%- set parts = [
         log_loss.text_literal(

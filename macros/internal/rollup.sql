@@ -8,10 +8,6 @@
     predictions, and have none of the columns that a label brings.
 #}
 {% macro rollup_grains(bins=true) %}
-    {{ return(adapter.dispatch('rollup_grains', 'log_loss')(bins)) }}
-{% endmacro %}
-
-{% macro default__rollup_grains(bins) %}
     {% set settings = log_loss.configuration() %}
     {% set names = [
         ('overall', 'all', none, none),
@@ -48,10 +44,6 @@
 
 {# The columns of the heavy pass that the grains of features have. #}
 {% macro rollup_feature_columns() %}
-    {{ return(adapter.dispatch('rollup_feature_columns', 'log_loss')()) }}
-{% endmacro %}
-
-{% macro default__rollup_feature_columns() %}
     {{ return([
         'metric_date', 'model_name', 'model_version', 'begins_as', 'prediction_date'
     ]) }}
@@ -59,11 +51,7 @@
 
 
 {# The grouping sets of these grains, each with the columns that all of them have. #}
-{% macro rollup_grouping_sets(columns, bins=true) %}
-    {{- return(adapter.dispatch('rollup_grouping_sets', 'log_loss')(columns, bins)) -}}
-{% endmacro %}
-
-{% macro default__rollup_grouping_sets(columns, bins) -%}
+{% macro rollup_grouping_sets(columns, bins=true) -%}
 grouping sets (
     {%- for grain in log_loss.rollup_grains(bins) %}
     {%- set shared = columns if grain.grain != 'feature'
@@ -75,11 +63,7 @@ grouping sets (
 
 
 {# What tells the rows of these grouping sets apart: grain_number, cohort_value, bin. #}
-{% macro rollup_grain_keys(bins=true) %}
-    {{- return(adapter.dispatch('rollup_grain_keys', 'log_loss')(bins)) -}}
-{% endmacro %}
-
-{% macro default__rollup_grain_keys(bins) -%}
+{% macro rollup_grain_keys(bins=true) -%}
 {%- set numbers = [] -%}
 {%- set cohort_values = [] -%}
 {%- set all_bins = [] -%}
@@ -108,11 +92,7 @@ grouping sets (
 
 
 {# The numbers of the grains of these names, as the SQL list of an `in`. #}
-{% macro rollup_grain_numbers(names) %}
-    {{- return(adapter.dispatch('rollup_grain_numbers', 'log_loss')(names)) -}}
-{% endmacro %}
-
-{% macro default__rollup_grain_numbers(names) -%}
+{% macro rollup_grain_numbers(names) -%}
 {%- set numbers = [] -%}
 {%- for grain in log_loss.rollup_grains() if grain.grain in names -%}
     {%- do numbers.append(grain.number) -%}
@@ -122,11 +102,7 @@ grouping sets (
 
 
 {# The names of a grain_number: grain and cohort_name. #}
-{% macro rollup_grain_names() %}
-    {{- return(adapter.dispatch('rollup_grain_names', 'log_loss')()) -}}
-{% endmacro %}
-
-{% macro default__rollup_grain_names() -%}
+{% macro rollup_grain_names() -%}
 {%- set grains = [] -%}
 {%- set cohort_names = [] -%}
 {%- for grain in log_loss.rollup_grains() -%}
@@ -155,11 +131,7 @@ end
 
 
 {# The partitions that a run rebuilds: those since the cutoff, and the undated one. #}
-{% macro is_rebuilt(cutoff) %}
-    {{- return(adapter.dispatch('is_rebuilt', 'log_loss')(cutoff)) -}}
-{% endmacro %}
-
-{% macro default__is_rebuilt(cutoff) -%}
+{% macro is_rebuilt(cutoff) -%}
 {%- if cutoff -%}
 (recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }})
 {%- else -%}
@@ -173,13 +145,7 @@ end
     column of the source, so that the engine can skip what is stored before. Rows whose
     date is decided by more than that column are kept. True without a date.
 #}
-{% macro may_be_recorded_since(date, relation=none) %}
-    {{- return(adapter.dispatch('may_be_recorded_since', 'log_loss')(
-        date, relation
-    )) -}}
-{% endmacro %}
-
-{% macro default__may_be_recorded_since(date, relation) -%}
+{% macro may_be_recorded_since(date, relation=none) -%}
 {%- set time = (relation ~ '.' if relation else '') ~ 'unchecked_recorded_at' -%}
 {%- if date -%}
 (
@@ -194,11 +160,7 @@ end
 
 
 {# is_rebuilt for the rows of a staging model, where the engine can skip the others. #}
-{% macro is_row_rebuilt(cutoff) %}
-    {{- return(adapter.dispatch('is_row_rebuilt', 'log_loss')(cutoff)) -}}
-{% endmacro %}
-
-{% macro default__is_row_rebuilt(cutoff) -%}
+{% macro is_row_rebuilt(cutoff) -%}
 {{ log_loss.is_rebuilt(cutoff) }}
 and {{ log_loss.may_be_recorded_since(cutoff) }}
 {%- endmacro %}
@@ -209,10 +171,6 @@ and {{ log_loss.may_be_recorded_since(cutoff) }}
     cutoff: log_loss_label_horizon_days before it, or none for all of history.
 #}
 {% macro history_start(cutoff) %}
-    {{- return(adapter.dispatch('history_start', 'log_loss')(cutoff)) -}}
-{% endmacro %}
-
-{% macro default__history_start(cutoff) %}
     {% set horizon_days = log_loss.configuration().label_horizon_days %}
     {% if cutoff and horizon_days is not none %}
         {{ return(log_loss.add_days(cutoff, -horizon_days)) }}
@@ -222,11 +180,7 @@ and {{ log_loss.may_be_recorded_since(cutoff) }}
 
 
 {# A select list with entry_count as it is and every other sum null. #}
-{% macro only_entry_count() %}
-    {{- return(adapter.dispatch('only_entry_count', 'log_loss')()) -}}
-{% endmacro %}
-
-{% macro default__only_entry_count() -%}
+{% macro only_entry_count() -%}
 {%- for sum in log_loss.rollup_sums() -%}
 {%- if sum.name == 'entry_count' -%}
 entry_count
@@ -243,10 +197,6 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
     rows made under two of them must never be added up.
 #}
 {% macro fingerprint() %}
-    {{- return(adapter.dispatch('fingerprint', 'log_loss')()) -}}
-{% endmacro %}
-
-{% macro default__fingerprint() %}
     {% set settings = log_loss.configuration() %}
     {% set loaded_at = [] %}
     {% for variable in ['log_loss_predictions', 'log_loss_labels'] %}
@@ -280,10 +230,6 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
     rows.
 #}
 {% macro rollup_cutoff(fingerprint) %}
-    {{ return(adapter.dispatch('rollup_cutoff', 'log_loss')(fingerprint)) }}
-{% endmacro %}
-
-{% macro default__rollup_cutoff(fingerprint) %}
     {% if not execute or not is_incremental() %}
         {{ return(none) }}
     {% endif %}

@@ -7,10 +7,6 @@
     event that a score predicts is the label itself.
 #}
 {% macro rollup_sums() %}
-    {{ return(adapter.dispatch('rollup_sums', 'log_loss')()) }}
-{% endmacro %}
-
-{% macro default__rollup_sums() %}
     {% set count = dbt.type_bigint() %}
     {% set double = log_loss.type_double() %}
     {% set wide = ['overall', 'cohort'] %}

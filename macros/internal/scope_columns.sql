@@ -1,9 +1,5 @@
 {# The columns of a scope: a model version, the whole of it or one cohort. #}
 {% macro scope_columns(table=none) %}
-    {{ return(adapter.dispatch('scope_columns', 'log_loss')(table)) }}
-{% endmacro %}
-
-{% macro default__scope_columns(table) %}
     {% set prefix = table ~ '.' if table else '' %}
     {{ return([
         prefix ~ 'model_name',
@@ -16,20 +12,12 @@
 
 {# Two tables agree on the scope, for a join. #}
 {% macro same_scope(left, right) %}
-    {{- return(adapter.dispatch('same_scope', 'log_loss')(left, right)) -}}
-{% endmacro %}
-
-{% macro default__same_scope(left, right) %}
     {{- return(log_loss.same_columns(log_loss.scope_columns(), left, right)) -}}
 {% endmacro %}
 
 
 {# Two tables agree on these columns, for a join. #}
 {% macro same_columns(columns, left, right) %}
-    {{- return(adapter.dispatch('same_columns', 'log_loss')(columns, left, right)) -}}
-{% endmacro %}
-
-{% macro default__same_columns(columns, left, right) %}
     {%- set pairs = [] -%}
     {%- for column in columns -%}
         {%- do pairs.append(left ~ '.' ~ column ~ ' = ' ~ right ~ '.' ~ column) -%}

@@ -5,10 +5,6 @@
     dbt knows the package's variables only in the package's own nodes.
 #}
 {% macro setting(name, default=none) %}
-    {{ return(adapter.dispatch('setting', 'log_loss')(name, default)) }}
-{% endmacro %}
-
-{% macro default__setting(name, default) %}
     {% if default is not none %}
         {{ return(var(name, default)) }}
     {% endif %}

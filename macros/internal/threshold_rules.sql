@@ -12,10 +12,6 @@
         is_drift      whether it is an index that two samples alike have some of
 #}
 {% macro threshold_rules() %}
-    {{ return(adapter.dispatch('threshold_rules', 'log_loss')()) }}
-{% endmacro %}
-
-{% macro default__threshold_rules() %}
     {% set rules = {} %}
     {% for rule, bad_side, grain, has_coverage in [
         ('mean_log_loss', 'above', 'version', true),
@@ -65,11 +61,7 @@
 
 
 {# -1 where low values are bad, so that a lower limit compares like an upper one. #}
-{% macro limit_sign() %}
-    {{- return(adapter.dispatch('limit_sign', 'log_loss')()) -}}
-{% endmacro %}
-
-{% macro default__limit_sign() -%}
+{% macro limit_sign() -%}
     case when rule in {{ log_loss.rules_with('bad_side', 'below') }} then -1 else 1 end
 {%- endmacro %}
 
@@ -78,11 +70,7 @@
     What of a value limits apply to: its size, where they hold on both sides; of a drift
     index what is beyond that of two samples alike, which small ones have much of.
 #}
-{% macro judged_size() %}
-    {{- return(adapter.dispatch('judged_size', 'log_loss')()) -}}
-{% endmacro %}
-
-{% macro default__judged_size() -%}
+{% macro judged_size() -%}
     case
         when rule in {{ log_loss.rules_with('is_two_sided', true) }} then abs(value)
         when rule in {{ log_loss.rules_with('is_drift', true) }}
@@ -94,10 +82,6 @@
 
 {# The rules with a property, as the SQL list of an `in`. #}
 {% macro rules_with(property, value) %}
-    {{- return(adapter.dispatch('rules_with', 'log_loss')(property, value)) -}}
-{% endmacro %}
-
-{% macro default__rules_with(property, value) %}
     {%- set names = [] -%}
     {%- for rule, properties in log_loss.threshold_rules().items()
         if properties[property] == value -%}
@@ -108,11 +92,7 @@
 
 
 {# Whether a suppression covers any day of a verdict's window, for a join. #}
-{% macro is_suppressed(verdicts, suppressions) %}
-    {{- return(adapter.dispatch('is_suppressed', 'log_loss')(verdicts, suppressions)) -}}
-{% endmacro %}
-
-{% macro default__is_suppressed(verdicts, suppressions) -%}
+{% macro is_suppressed(verdicts, suppressions) -%}
 {{ suppressions }}.model_name in ({{ verdicts }}.model_name, '*')
 -- a defect of the package, on any day of all, is nothing that passes
 and {{ verdicts }}.rule <> 'non_finite_count'
@@ -125,10 +105,6 @@ and (
 
 
 {# The page of the package's documentation that says what to do about a rule. #}
-{% macro runbook(rule) %}
-    {{- return(adapter.dispatch('runbook', 'log_loss')(rule)) -}}
-{% endmacro %}
-
-{% macro default__runbook(rule) -%}
+{% macro runbook(rule) -%}
 {{ dbt.concat(["'docs/runbooks/'", rule, "'.md'"]) }}
 {%- endmacro %}

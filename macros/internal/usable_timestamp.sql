@@ -4,11 +4,7 @@
     engines, and one such row would stop the whole build. `columns` is what
     input_columns gave, with the column's type.
 #}
-{% macro usable_timestamp(column, columns=none) %}
-    {{- return(adapter.dispatch('usable_timestamp', 'log_loss')(column, columns)) -}}
-{% endmacro %}
-
-{% macro default__usable_timestamp(column, columns) -%}
+{% macro usable_timestamp(column, columns=none) -%}
     {%- set timestamp = log_loss.input_timestamp(column, columns) -%}
     {%- set type = log_loss.type_utc_timestamp() -%}
     case
@@ -21,11 +17,7 @@
 
 
 {# A column as a UTC timestamp without time zone, whatever it holds. #}
-{% macro input_timestamp(column, columns=none) %}
-    {{- return(adapter.dispatch('input_timestamp', 'log_loss')(column, columns)) -}}
-{% endmacro %}
-
-{% macro default__input_timestamp(column, columns) -%}
+{% macro input_timestamp(column, columns=none) -%}
     {%- if log_loss.is_text(column, columns) -%}
     {{ log_loss.input_value(column, columns, log_loss.type_utc_timestamp()) }}
     {%- else -%}

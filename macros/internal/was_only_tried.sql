@@ -4,11 +4,7 @@
 
     trials: a left join of int_log_loss__version_trials.
 #}
-{% macro was_only_tried(trials, date) %}
-    {{- return(adapter.dispatch('was_only_tried', 'log_loss')(trials, date)) -}}
-{% endmacro %}
-
-{% macro default__was_only_tried(trials, date) -%}
+{% macro was_only_tried(trials, date) -%}
 case
     when
         {{ trials }}.tried_on <= {{ date }}

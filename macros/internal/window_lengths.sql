@@ -3,10 +3,6 @@
     is also the one that a trend is fitted to.
 #}
 {% macro window_lengths() %}
-    {{- return(adapter.dispatch('window_lengths', 'log_loss')()) -}}
-{% endmacro %}
-
-{% macro default__window_lengths() %}
     {%- set budget = log_loss.configuration().error_budget -%}
     {%- set windows = [] -%}
     {%- for days in [
@@ -20,10 +16,6 @@
 
 
 {# What the window of so many days is called. #}
-{% macro window_name(days) %}
-    {{- return(adapter.dispatch('window_name', 'log_loss')(days)) -}}
-{% endmacro %}
-
-{% macro default__window_name(days) -%}
+{% macro window_name(days) -%}
 last_{{ days }}_days
 {%- endmacro %}
