@@ -1,446 +1,350 @@
 {#
-    The ledger: which label is the truth about which prediction, and when the
-    warehouse knew it. A definition, not a table: no row of anybody's data is stored.
-
-    The latest label event by `labeled_at` (ties: load time, then class) among those
-    loaded so far is the truth. With r_i the load time of event i and p that of the
-    prediction, event i is in force from max(p, r_i) until max(p, min of r_j over later
-    events j); an empty interval was never in force.
-
-    Emits these CTEs, the last without a trailing comma:
-
-        ranked_predictions     valid rows that may repeat each other; the first-loaded
-                               copy has load_rank 1
-        accepted_predictions   one row per request, model and version
-        ranked_labels          valid label events that may not be alone, likewise
-        sequenced_labels       one row per such event, with superseded_at
-        labels_in_force        events ever in force, with what came before and after
-        scored                 each prediction with each labelled interval in force,
-                               or with none: once
-
-    Sorting is what costs most, and nearly every request is plain: one prediction and
-    at most one label event, which is no withdrawal. A pass over everything therefore
-    counts the hashes of the requests first and sorts only the others. A pass over few
-    requests sorts them all. These CTEs, of a pass over everything, hold the hashes of
-    what is not plain; two requests with one hash merely count as such.
-
-        shared_requests        requests with several predictions; has_copies where
-                               two of them are of one version
-        revised_requests       requests with several label events, or a withdrawal
-
-    touched: name of a CTE with the (request_id, model_name) to keep; none keeps all.
-    since: SQL of the first date on which a row of these was recorded; none if unknown.
-    now: only the label in force today instead of every one that ever was.
+    The rows of the roll-up at the given grains that were recorded by the as-of date.
+    Every reader goes through this: rows of different grains must never be added up.
 #}
-{% macro ledger(touched=none, since=none, now=false) -%}
-{%- set settings = log_loss.configuration() -%}
-{%- set probabilities = log_loss.probability_columns() -%}
-{%- set cohorts = log_loss.cohort_columns() -%}
-{%- set features = log_loss.feature_columns() -%}
-{%- set counts_first = not (touched or now) -%}
-{%- set request_key = ['staged.request_id', 'staged.model_name'] -%}
-{%- set request_hash = log_loss.key_hash(request_key) -%}
-{%- set squared_entropy = log_loss.multiply('entropy', 'entropy') -%}
-{%- if counts_first -%}
-crowded_requests as (
+{% macro rollup_rows(grains) -%}
+    select rollup_rows.*
+    from {{ ref('int_log_loss__rollup') }} as rollup_rows
+    inner join {{ ref('int_log_loss__clock') }} as clock
+        on rollup_rows.recorded_date <= clock.as_of_date
+    where rollup_rows.grain in ('{{ grains | join("', '") }}')
+{%- endmacro %}
 
-    select {{ request_hash }} as key_hash
-    from {{ ref('stg_log_loss__predictions') }} as staged
-    group by {{ request_hash }}
-    having count(*) > 1
 
-),
+{#
+    The additive sums of the roll-up: what each one sums over the rows of the ledger
+    (none: it counts entries, all or those of one kind), its type, whether it is known
+    without a label, and the grains that keep it (none: all). Bin rows keep only what a
+    mart reads of them; they are most of the table. `same_as` names the sum that has the
+    number already: without a weight column every row weighs 1, and of two classes the
+    event that a score predicts is the label itself.
+#}
+{% macro rollup_sums() %}
+    {% set count = dbt.type_bigint() %}
+    {% set double = log_loss.type_double() %}
+    {% set wide = ['overall', 'cohort'] %}
+    {% set scored = wide + ['score_bin', 'cohort_score_decile'] %}
+    {% set settings = log_loss.configuration() %}
+    {% set same_as = {} if settings.weight else {
+        'weighted_count': 'entry_count',
+        'weight_sum': 'entry_count',
+        'weighted_loss_sum': 'loss_sum',
+    } %}
+    {% if settings.class_counts == [2] %}
+        {% do same_as.update({'event_loss_sum': 'loss_sum'}) %}
+    {% endif %}
+    {% set sums = [] %}
+    {% for name, of, type, grains in [
+        ('entry_count', none, count, none),
+        ('first_label_count', none, count, wide),
+        ('new_label_count', none, count, wide),
+        ('revised_label_count', none, count, wide),
+        ('withdrawn_label_count', none, count, wide),
+        ('label_before_prediction_count', 'is_label_before_prediction', count, wide),
+        ('correct_count', 'is_correct', count, wide),
+        ('clipped_count', 'is_clipped', count, wide),
+        ('weighted_count', 'case when weight > 0 then 1 else 0 end', count, wide),
+        ('loss_sum', 'loss', double, none),
+        ('event_loss_sum', 'event_loss', double, wide + ['score_bin']),
+        ('loss_squared_sum', 'loss * loss', double, wide),
+        ('weighted_loss_sum', log_loss.multiply('weight', 'loss'), double, wide),
+        ('brier_sum', 'brier_score', double, wide),
+        ('focal_loss_sum', 'focal_loss', double, wide),
+        ('weight_sum', 'weight', double, wide),
+        ('entropy_sum', 'entropy', double, wide),
+        ('entropy_variance_sum', 'entropy_variance', double, wide),
+        ('score_sum', 'score', double, scored),
+        ('score_squared_sum', log_loss.multiply('score', 'score'), double, scored),
+    ] %}
+        {% do sums.append({
+            'name': name, 'of': of, 'type': type, 'grains': grains,
+            'same_as': same_as.get(name),
+            'needs_label': name not in [
+                'entry_count', 'weight_sum', 'entropy_sum', 'entropy_variance_sum',
+                'score_sum', 'score_squared_sum',
+            ],
+        }) %}
+    {% endfor %}
+    {{ return(sums) }}
+{% endmacro %}
 
-crowded_versions as (
 
-    select
-        {% if settings.unique_predictions -%}
-        key_hash,
-        1 as copy_count
-    from crowded_requests
-        {%- else -%}
-        crowded_requests.key_hash,
-        count(*) as copy_count
-    from {{ ref('stg_log_loss__predictions') }} as staged
-    inner join crowded_requests on {{ request_hash }} = crowded_requests.key_hash
-    group by crowded_requests.key_hash, staged.model_version
-        {%- endif %}
+{#
+    The grains that the ledger's rows are summed at: the columns that each adds to the
+    whole, and what it is called. One per cohort column and never their cross product,
+    so the cost grows with the number of cohort columns and not with their combinations.
+    Within a query a grain goes by its number, because grouping by text is slow.
 
-),
+    The grains of scores tell the predicted classes apart. Those of features count
+    predictions, and have none of the columns that a label brings.
+#}
+{% macro rollup_grains(bins=true) %}
+    {% set settings = log_loss.configuration() %}
+    {% set names = [
+        ('overall', 'all', none, none),
+        ('score_bin', 'all', none, 'score_bin'),
+        ('loss_bin', 'all', none, 'loss_bin'),
+    ] %}
+    {% for cohort in settings.cohorts %}
+        {% set column = 'cohort_' ~ loop.index %}
+        {% do names.append(('cohort', cohort, column, none)) %}
+        {% do names.append(('cohort_score_decile', cohort, column, 'score_decile')) %}
+    {% endfor %}
+    {% for feature in settings.features %}
+        {% set column = 'feature_' ~ loop.index %}
+        {% do names.append(
+            ('feature', feature.column, none, column) if feature.is_numeric
+            else ('feature', feature.column, column, none)
+        ) %}
+    {% endfor %}
+    {% set grains = [] %}
+    {% for grain, name, value, bin in names %}
+        {% set by_class = grain in ('score_bin', 'cohort_score_decile') %}
+        {% do grains.append({
+            'grain': grain, 'name': name, 'value': value, 'bin': bin,
+            'number': loop.index0,
+            'columns': [value, bin] | select | list
+                + (['predicted_class_index'] if by_class else []),
+        }) %}
+    {% endfor %}
+    {{ return(
+        grains if bins else grains | selectattr('grain', 'in', ['overall', 'cohort']) | list
+    ) }}
+{% endmacro %}
 
-shared_requests as (
 
-    select
-        key_hash,
-        case when max(copy_count) > 1 then 1 else 0 end as has_copies
-    from crowded_versions
-    group by key_hash
+{# The columns of the heavy pass that the grains of features have. #}
+{% macro rollup_feature_columns() %}
+    {{ return([
+        'metric_date', 'model_name', 'model_version', 'begins_as', 'prediction_date'
+    ]) }}
+{% endmacro %}
 
-),
 
-revised_requests as (
-
-    select {{ request_hash }} as key_hash
-    from {{ ref('stg_log_loss__labels') }} as staged
-    group by {{ request_hash }}
-    having count(*) > 1 or min(staged.class_index) = 0
-
-),
-
-{% endif -%}
-ranked_predictions as (
-
-    select
-        staged.*,
-        {% if settings.unique_predictions -%}
-        1 as load_rank
-        {%- else -%}
-        row_number() over (
-            partition by
-                {{ request_key | join(', ') }}, staged.model_version
-            order by
-                staged.recorded_at,
-                staged.predicted_at,
-                {{ (probabilities + cohorts + features)
-                    | join(',\n                ') }},
-                staged.weight
-        ) as load_rank
-        {%- endif %}
-    from {{ ref('stg_log_loss__predictions') }} as staged
-    {%- if counts_first %}
-    inner join shared_requests
-        on
-            {{ request_hash }} = shared_requests.key_hash
-            and shared_requests.has_copies = 1
-    {%- endif %}
-    {{- log_loss._join_touched(touched) }}
-    where
-        {{ log_loss.mostly_true('staged.rejection_reason is null') }}
-        and {{ log_loss.may_be_recorded_since(since, 'staged') | indent(8) }}
-
-),
-
-first_predictions as (
-
-    select
-        {{ log_loss._prediction_columns() | indent(8) }},
-        0 as is_single
-    from ranked_predictions
-    where {{ log_loss.mostly_true('load_rank = 1') }}
-    {%- if counts_first %}
-
-    union all
-
-    select
-        {{ log_loss._prediction_columns() | indent(8) }},
-        case when shared_requests.key_hash is null then 1 else 0 end as is_single
-    from {{ ref('stg_log_loss__predictions') }} as staged
-    left join shared_requests on {{ request_hash }} = shared_requests.key_hash
-    where
-        {{ log_loss.mostly_true('staged.rejection_reason is null') }}
-        and coalesce(shared_requests.has_copies, 0) = 0
-    {%- endif %}
-
-),
-
-predictions_with_top_class as (
-
-    select
-        *,
-        {{ log_loss.by_class_count('predicted_class') }} as predicted_class_index,
-        {{ log_loss.entropy(probabilities) | indent(8) }} as entropy,
-        {{ log_loss.squared_log_probability(probabilities) | indent(8) }}
-            as squared_log_probability
-    from first_predictions
-
-),
-
-accepted_predictions as (
-
-    select
-        *,
-        {{ log_loss.by_class_count('top_probability') }} as score,
-        -- the variance of the loss if the model is calibrated
-        case
-            when squared_log_probability > {{ squared_entropy | indent(12) }}
-            then squared_log_probability - {{ squared_entropy | indent(12) }}
-            else {{ log_loss.double(0) }}
-        end as entropy_variance
-    from predictions_with_top_class
-
-),
-
-ranked_labels as (
-
-    select
-        staged.*,
-        row_number() over (
-            partition by
-                {{ request_key | join(', ') }}, staged.labeled_at, staged.class_index
-            order by staged.recorded_at
-        ) as load_rank
-    from {{ ref('stg_log_loss__labels') }} as staged
-    {%- if counts_first %}
-    inner join revised_requests on {{ request_hash }} = revised_requests.key_hash
-    {%- endif %}
-    {{- log_loss._join_touched(touched) }}
-    where
-        {{ log_loss.mostly_true('staged.rejection_reason is null') }}
-        and {{ log_loss.may_be_recorded_since(since, 'staged') | indent(8) }}
-
-),
-
-sequenced_labels as (
-
-    select
-        *,
-        min(recorded_at) over (
-            partition by request_id, model_name
-            order by labeled_at, recorded_at, class_index
-            rows between 1 following and unbounded following
-        ) as superseded_at
-    from ranked_labels
-    where {{ log_loss.mostly_true('load_rank = 1') }}
-
-),
-
-labels_in_force as (
-
-    select
-        {{ log_loss._label_columns() | indent(8) }},
-        superseded_at,
-        -- when the last labelled interval before this one ended
-        max(case when class_index > 0 then superseded_at end) over (
-            partition by request_id, model_name
-            order by labeled_at, recorded_at, class_index
-            rows between unbounded preceding and 1 preceding
-        ) as labeled_until,
-        -- when the request last became labelled after having been unlabelled
-        coalesce(
-            max(case when class_index = 0 then superseded_at end) over (
-                partition by request_id, model_name
-                order by labeled_at, recorded_at, class_index
-                rows between unbounded preceding and 1 preceding
-            ),
-            min(recorded_at) over (partition by request_id, model_name)
-        ) as labeled_since,
-        lead(class_index) over (
-            partition by request_id, model_name
-            order by labeled_at, recorded_at, class_index
-        ) as next_class_index,
-        0 as is_single
-    from sequenced_labels
-    where
-        {{ log_loss.mostly_true(
-            'superseded_at is null or superseded_at > recorded_at'
-        ) }}
-    {%- if counts_first %}
-
-    union all
-
-    -- nothing came before or after them
-    select
-        {{ log_loss._label_columns() | indent(8) }},
-        cast(null as {{ log_loss.type_utc_timestamp() }}) as superseded_at,
-        cast(null as {{ log_loss.type_utc_timestamp() }}) as labeled_until,
-        recorded_at as labeled_since,
-        cast(null as {{ dbt.type_int() }}) as next_class_index,
-        1 as is_single
-    from {{ ref('stg_log_loss__labels') }} as staged
-    left join revised_requests on {{ request_hash }} = revised_requests.key_hash
-    where
-        {{ log_loss.mostly_true('staged.rejection_reason is null') }}
-        and revised_requests.key_hash is null
-    {%- endif %}
-
-),
-
--- An open end is written as a far date, so that the join below compares one column
--- with another: with an `or` in it DuckDB compares every row with every other.
-labeled_intervals as (
-
-    select
-        *,
-        coalesce(
-            superseded_at, cast('9999-12-31' as {{ log_loss.type_utc_timestamp() }})
-        ) as in_force_until
-    from labels_in_force
-    where
-        {{ log_loss.mostly_true('class_index > 0') }}
-        {%- if now %}
-        and {{ log_loss.mostly_true('superseded_at is null') }}
-        {%- endif %}
-
-),
-
-labeled_predictions as (
-
-    select
-        accepted_predictions.*,
-        labeled_intervals.label,
-        labeled_intervals.class_index,
-        labeled_intervals.labeled_at,
-        labeled_intervals.recorded_at as label_recorded_at,
-        labeled_intervals.superseded_at,
-        labeled_intervals.labeled_until,
-        labeled_intervals.labeled_since,
-        labeled_intervals.next_class_index,
-        -- the request has this prediction and this label event, and no other row
-        accepted_predictions.is_single * labeled_intervals.is_single as is_plain,
-        {{ log_loss.probability_of_label(
-            'labeled_intervals.class_index',
-            probabilities,
-            range(1, probabilities | length + 1) | list
-        ) | indent(8) }} as probability_of_label
-    from accepted_predictions
-    left join labeled_intervals
-        on
-            accepted_predictions.request_id = labeled_intervals.request_id
-            and accepted_predictions.model_name = labeled_intervals.model_name
-            and labeled_intervals.in_force_until > accepted_predictions.recorded_at
-
-),
-
-outcomes as (
-
-    select
-        *,
-        case
-            when class_index is null then null
-            when predicted_class_index = class_index then 1
-            else 0
-        end as is_correct
-    from labeled_predictions
-
-),
-
-scored as (
-
-    select
-        *,
-        {{ log_loss.negative_log_likelihood('probability_of_label') | indent(8) }}
-            as loss,
-        {{ log_loss.by_class_count('brier') }} as brier_score,
-        {{ log_loss.focal_loss_of('probability_of_label') | indent(8) }} as focal_loss,
-        -- of more than two classes a score predicts that the likeliest is right
-        case
-            when class_count = 2
-            then {{ log_loss.negative_log_likelihood('probability_of_label')
-                | indent(12) }}
-            when is_correct = 1
-            then {{ log_loss.negative_log_likelihood('score') | indent(12) }}
-            when is_correct = 0
-            then {{ log_loss.negative_log_likelihood('1 - score') | indent(12) }}
-        end as event_loss,
-        -- the label the model held impossible; clipping at the other end costs
-        -- at most epsilon a row and is not counted
-        case
-            when probability_of_label is null then null
-            when probability_of_label < {{ log_loss.double(settings.epsilon) }} then 1
-            else 0
-        end as is_clipped,
-        case
-            when class_index is null then null
-            when labeled_at < predicted_at then 1
-            else 0
-        end as is_label_before_prediction
-    from outcomes
-
+{# The grouping sets of these grains, each with the columns that all of them have. #}
+{% macro rollup_grouping_sets(columns, bins=true) -%}
+grouping sets (
+    {%- for grain in log_loss.rollup_grains(bins) %}
+    {%- set shared = columns if grain.grain != 'feature'
+        else columns | select('in', log_loss.rollup_feature_columns()) | list %}
+    ({{ (shared + grain.columns) | join(', ') }}){{ ',' if not loop.last }}
+    {%- endfor %}
 )
 {%- endmacro %}
 
 
-{% macro _prediction_columns() -%}
-{{ ([
-    'request_id', 'model_name', 'model_version', 'predicted_at', 'metric_date',
-    'recorded_at', 'recorded_date', 'class_count',
-] + log_loss.probability_columns() + log_loss.cohort_columns()
-    + log_loss.feature_columns() + ['weight']) | join(',\n') }}
-{%- endmacro %}
-
-
-{% macro _label_columns() -%}
-request_id,
-model_name,
-label,
-class_index,
-labeled_at,
-recorded_at,
-recorded_date
-{%- endmacro %}
-
-
-{% macro _join_touched(touched) -%}
-{%- if touched %}
-    inner join {{ touched }}
-        on
-            staged.request_id = {{ touched }}.request_id
-            and staged.model_name = {{ touched }}.model_name
-{%- endif %}
-{%- endmacro %}
-
-
-{# cohort_1 .. cohort_n, the canonical names of the cohort columns #}
-{% macro cohort_columns() %}
-    {% set names = [] %}
-    {% for cohort in log_loss.configuration().cohorts %}
-        {% do names.append('cohort_' ~ loop.index) %}
-    {% endfor %}
-    {{ return(names) }}
-{% endmacro %}
-
-
-{# feature_1 .. feature_n, the canonical names of the feature columns #}
-{% macro feature_columns() %}
-    {% set names = [] %}
-    {% for feature in log_loss.configuration().features %}
-        {% do names.append('feature_' ~ loop.index) %}
-    {% endfor %}
-    {{ return(names) }}
-{% endmacro %}
-
-
-{# A per-row expression for each number of classes the configuration knows. #}
-{% macro by_class_count(what) %}
-    {%- set expressions = [] -%}
-    {%- for class_count in log_loss.configuration().class_counts -%}
-        {%- set columns = log_loss.probability_columns(class_count) -%}
-        {%- if what == 'brier' -%}
-            {%- set expression = log_loss.brier_score(
-                'class_index', columns, range(1, class_count + 1) | list
-            ) -%}
-        {%- elif what == 'predicted_class' -%}
-            {%- set expression = log_loss.predicted_class(columns) -%}
-        {%- else -%}
-            {%- set expression = log_loss._top_probability(columns) -%}
-        {%- endif -%}
-        {%- do expressions.append(expression) -%}
-    {%- endfor -%}
-    {{- return(log_loss.case_class_count(expressions)) -}}
-{% endmacro %}
-
-
-{# P(positive) of two classes, else the probability of the predicted class. #}
-{% macro _top_probability(columns) -%}
-    {%- if columns | length == 2 -%}
-    {{ columns[1] }}
-    {%- else -%}
-    case predicted_class_index
-        {%- for column in columns %}
-            when {{ loop.index }} then {{ column }}
-        {%- endfor %}
-        end
+{# What tells the rows of these grouping sets apart: grain_number, cohort_value, bin. #}
+{% macro rollup_grain_keys(bins=true) -%}
+{%- set numbers = [] -%}
+{%- set cohort_values = [] -%}
+{%- set all_bins = [] -%}
+{#- the sets of two columns before those of one of them -#}
+{%- for grain in log_loss.rollup_grains(bins) | reverse if grain.columns -%}
+    {%- set present = 'when ' ~ log_loss._all_grouped(grain.columns) ~ ' then ' -%}
+    {%- do numbers.append(present ~ grain.number) -%}
+    {%- if grain.value -%}
+        {%- do cohort_values.append(present ~ grain.value) -%}
     {%- endif -%}
+    {%- if grain.bin -%}
+        {%- do all_bins.append(present ~ grain.bin) -%}
+    {%- endif -%}
+{%- endfor -%}
+{{ log_loss._case(numbers, '0') }} as grain_number,
+{{ log_loss._case(cohort_values, "'all'") }} as cohort_value,
+{{ log_loss._case(all_bins, 'cast(null as ' ~ dbt.type_int() ~ ')') }} as bin
 {%- endmacro %}
 
 
-{# The columns of log_loss_scored_predictions that a cohort must not be named after. #}
-{% macro scored_prediction_columns() %}
-    {{ return([
-        'request_id', 'model_name', 'model_version', 'predicted_at', 'recorded_at',
-        'weight', 'score', 'label', 'labeled_at', 'label_recorded_at',
-        'probability_of_label', 'loss', 'brier_score', 'focal_loss', 'predicted_label',
-        'is_correct', 'is_clipped',
-        'is_label_before_prediction', 'expected_loss',
-    ]) }}
+{% macro _all_grouped(columns) -%}
+{%- for column in columns -%}
+{{ ' and ' if not loop.first }}grouping({{ column }}) = 0
+{%- endfor -%}
+{%- endmacro %}
+
+
+{# The numbers of the grains of these names, as the SQL list of an `in`. #}
+{% macro rollup_grain_numbers(names) -%}
+{%- set numbers = [] -%}
+{%- for grain in log_loss.rollup_grains() if grain.grain in names -%}
+    {%- do numbers.append(grain.number) -%}
+{%- endfor -%}
+{{ numbers | join(', ') }}
+{%- endmacro %}
+
+
+{# The names of a grain_number: grain and cohort_name. #}
+{% macro rollup_grain_names() -%}
+{%- set grains = [] -%}
+{%- set cohort_names = [] -%}
+{%- for grain in log_loss.rollup_grains() -%}
+    {%- set present = 'when grain_number = ' ~ grain.number ~ ' then ' -%}
+    {%- do grains.append(present ~ "'" ~ grain.grain ~ "'") -%}
+    {%- if grain.name != 'all' -%}
+        {%- do cohort_names.append(present ~ log_loss.text_literal(grain.name)) -%}
+    {%- endif -%}
+{%- endfor -%}
+{{ log_loss._case(grains, 'null') }} as grain,
+{{ log_loss._case(cohort_names, "'all'") }} as cohort_name
+{%- endmacro %}
+
+
+{# A case expression, or its default alone where there is no branch. #}
+{% macro _case(whens, otherwise) -%}
+{%- if whens -%}
+case
+    {{ whens | join('\n    ') }}
+    else {{ otherwise }}
+end
+{%- else -%}
+{{ otherwise }}
+{%- endif -%}
+{%- endmacro %}
+
+
+{# The partitions that a run rebuilds: those since the cutoff, and the undated one. #}
+{% macro is_rebuilt(cutoff) -%}
+{%- if cutoff -%}
+(recorded_date >= {{ cutoff }} or recorded_date = {{ log_loss.undated() }})
+{%- else -%}
+1 = 1
+{%- endif -%}
+{%- endmacro %}
+
+
+{#
+    Whether a row of a staging model may be recorded on this date or later, by a plain
+    column of the source, so that the engine can skip what is stored before. Rows whose
+    date is decided by more than that column are kept. True without a date.
+#}
+{% macro may_be_recorded_since(date, relation=none) -%}
+{%- set time = (relation ~ '.' if relation else '') ~ 'unchecked_recorded_at' -%}
+{%- if date -%}
+(
+    {{ time }} >= cast({{ date }} as {{ log_loss.type_utc_timestamp() }})
+    or {{ time }} < cast('1900-01-01' as {{ log_loss.type_utc_timestamp() }})
+    or {{ time }} is null
+)
+{%- else -%}
+1 = 1
+{%- endif -%}
+{%- endmacro %}
+
+
+{# is_rebuilt for the rows of a staging model, where the engine can skip the others. #}
+{% macro is_row_rebuilt(cutoff) -%}
+{{ log_loss.is_rebuilt(cutoff) }}
+and {{ log_loss.may_be_recorded_since(cutoff) }}
+{%- endmacro %}
+
+
+{#
+    The first date whose rows an incremental run reads to rebuild the entries since the
+    cutoff: log_loss_label_horizon_days before it, or none for all of history.
+#}
+{% macro history_start(cutoff) %}
+    {% set horizon_days = log_loss.configuration().label_horizon_days %}
+    {% if cutoff and horizon_days is not none %}
+        {{ return(log_loss.add_days(cutoff, -horizon_days)) }}
+    {% endif %}
+    {{ return(none) }}
 {% endmacro %}
+
+
+{# A select list with entry_count as it is and every other sum null. #}
+{% macro only_entry_count() -%}
+{%- for sum in log_loss.rollup_sums() -%}
+{%- if sum.name == 'entry_count' -%}
+entry_count
+{%- else -%}
+cast(null as {{ sum.type }}) as {{ sum.name }}
+{%- endif -%}
+{{ ',\n' if not loop.last }}
+{%- endfor -%}
+{%- endmacro %}
+
+
+{#
+    The settings that change what an entry holds, short enough for one cell. Roll-up
+    rows made under two of them must never be added up.
+#}
+{% macro fingerprint() %}
+    {% set settings = log_loss.configuration() %}
+    {% set loaded_at = [] %}
+    {% for variable in ['log_loss_predictions', 'log_loss_labels'] %}
+        {% set columns = log_loss.input_columns(variable) %}
+        {% do loaded_at.append(
+            'yes' if columns is not none and 'loaded_at' in columns else 'no'
+        ) %}
+    {% endfor %}
+    {# the layout counts the versions of what a stored row means #}
+    {{ return([
+        'rollup_layout=3',
+        'log_loss_predictions='
+        ~ log_loss.input_relation('log_loss_predictions').identifier,
+        'log_loss_labels=' ~ log_loss.input_relation('log_loss_labels').identifier,
+        'log_loss_epsilon=' ~ settings.epsilon,
+        'log_loss_probability_sum_tolerance=' ~ settings.probability_sum_tolerance,
+        'log_loss_models=' ~ local_md5(tojson(settings.models))[:8],
+        'log_loss_cohorts=' ~ local_md5(tojson(settings.cohorts))[:8],
+        'log_loss_features=' ~ local_md5(tojson(settings.features))[:8],
+        'log_loss_weight=' ~ local_md5(settings.weight | string)[:8],
+        'predictions.loaded_at=' ~ loaded_at[0],
+        'labels.loaded_at=' ~ loaded_at[1],
+    ] | join(' ')) }}
+{% endmacro %}
+
+
+{#
+    The first recorded_date that an incremental run rebuilds, as SQL, or none for all
+    of history: the last date processed less the lookback, or log_loss_reprocess_from
+    where that is earlier. Stops where the settings differ from those of the stored
+    rows.
+#}
+{% macro rollup_cutoff(fingerprint) %}
+    {% if not execute or not is_incremental() %}
+        {{ return(none) }}
+    {% endif %}
+    {% set settings = log_loss.configuration() %}
+    {% set stored = run_query(log_loss._stored_rollup(this)) %}
+    {% set processed_until = stored.rows[0][0] %}
+    {% set stored_fingerprint = stored.rows[0][1] %}
+    {# other commands cannot know whether the inputs have a `loaded_at` #}
+    {% if flags.WHICH in ('run', 'build') and stored_fingerprint
+        and stored_fingerprint != fingerprint %}
+        {% set changes = [] %}
+        {% set before = stored_fingerprint.split(' ') %}
+        {% for setting in fingerprint.split(' ') if setting not in before %}
+            {% do changes.append(setting.split('=')[0]) %}
+        {% endfor %}
+        {% do log_loss.configuration_error(
+            changes | join('`, `'),
+            'another value than the stored roll-up was built with, and sums made '
+            ~ 'under both cannot be added up (stored: ' ~ stored_fingerprint
+            ~ '; now: ' ~ fingerprint ~ ')',
+            'rebuild it with `dbt build --full-refresh --select '
+            ~ 'package:log_loss`, or set the old value again.'
+        ) %}
+    {% endif %}
+    {% if not processed_until %}
+        {{ return(none) }}
+    {% endif %}
+    {% set cutoff = log_loss.add_days(
+        log_loss.date_literal(processed_until), -settings.lookback_days
+    ) %}
+    {% if settings.reprocess_from %}
+        {% set from_date = log_loss.date_literal(settings.reprocess_from) %}
+        {% set cutoff = 'case when ' ~ from_date ~ ' < ' ~ cutoff ~ ' then ' ~ from_date
+            ~ ' else ' ~ cutoff ~ ' end' %}
+    {% endif %}
+    {{ return(cutoff) }}
+{% endmacro %}
+
+
+{# Until when a roll-up was processed, as a text, and under which settings. #}
+{% macro _stored_rollup(relation) -%}
+select
+    {{ log_loss.date_text("max(case when grain <> 'marker' then recorded_date end)") }}
+        as processed_until,
+    max(fingerprint) as fingerprint
+from {{ relation }}
+{%- endmacro %}

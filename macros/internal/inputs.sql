@@ -1,4 +1,29 @@
 {#
+    The relation that a variable names as `project.model`. A bare model name works
+    too, but dbt warns when a package refers to a root model without its project.
+#}
+{% macro input_relation(variable) %}
+    {% set parts = log_loss.input_name(variable).split('.') %}
+    {% if parts | length == 1 %}
+        {{ return(ref(parts[0])) }}
+    {% endif %}
+    {{ return(ref(parts[0], parts[1])) }}
+{% endmacro %}
+
+
+{# What a variable names, or the package's own model where it is left null. #}
+{% macro input_name(variable) %}
+    {% set defaults = {
+        'log_loss_thresholds': 'log_loss.log_loss_default_thresholds',
+        'log_loss_suppressions': 'log_loss.log_loss_default_suppressions',
+        'log_loss_deployments': 'log_loss.log_loss_default_deployments',
+        'log_loss_training_metrics': 'log_loss.log_loss_default_training_metrics',
+    } %}
+    {{ return((log_loss.setting(variable) or defaults.get(variable)) | string) }}
+{% endmacro %}
+
+
+{#
     The columns of an input, lowercase name to {name, type}, looked up in the warehouse,
     or none where they cannot be known: while parsing, in commands that build nothing,
     and before the relation exists. The optional `loaded_at` counts as absent then.
@@ -125,3 +150,33 @@
         {% endif %}
     {% endfor %}
 {% endmacro %}
+
+
+{#
+    A column as a UTC timestamp without time zone; null outside the years 1900 to 2999.
+    Sentinels such as 9999-12-31 and infinity overflow the date arithmetic of several
+    engines, and one such row would stop the whole build. `columns` is what
+    input_columns gave, with the column's type.
+#}
+{% macro usable_timestamp(column, columns=none) -%}
+    {%- set timestamp = log_loss.input_timestamp(column, columns) -%}
+    {%- set type = log_loss.type_utc_timestamp() -%}
+    case
+        when
+            {{ timestamp }} >= cast('1900-01-01' as {{ type }})
+            and {{ timestamp }} < cast('3000-01-01' as {{ type }})
+        then {{ timestamp }}
+    end
+{%- endmacro %}
+
+
+{# A column as a UTC timestamp without time zone, whatever it holds. #}
+{% macro input_timestamp(column, columns=none) -%}
+    {%- if log_loss.is_text(column, columns) -%}
+    {{ log_loss.input_value(column, columns, log_loss.type_utc_timestamp()) }}
+    {%- else -%}
+    {{ log_loss.utc_timestamp(
+        log_loss.input_column(column, columns), log_loss.input_type(column, columns)
+    ) }}
+    {%- endif -%}
+{%- endmacro %}

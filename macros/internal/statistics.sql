@@ -1,4 +1,86 @@
 {#
+    The scale that windows are compared on: losses on that of their logarithm, shares as
+    they are; a cohort relative to the other rows of its version, so that what befalls all
+    of them is the version's alone. A sum of losses that cancels to nothing is taken for
+    the least loss there is.
+#}
+{% macro evaluation_level(mean, rest_mean) -%}
+{{ log_loss._level_of(mean) }}
+- case
+    when cohort_name = 'all' then 0
+    else {{ log_loss._level_of(rest_mean) | indent(4) }}
+end
+{%- endmacro %}
+
+
+{% macro _level_of(mean) -%}
+case
+    when measure <> 'log_loss' then {{ mean }}
+    when {{ mean }} > {{ log_loss.double('1e-15') }} then ln({{ mean }})
+    when {{ mean }} is not null then ln({{ log_loss.double('1e-15') }})
+end
+{%- endmacro %}
+
+
+{#
+    The variance of that level over samples of rows, by the delta method; none where the
+    mean is what rounding has left.
+#}
+{% macro level_variance(mean, stddev, weight) -%}
+coalesce({{ stddev }} * {{ stddev }}, 0) * {{ weight }} * case
+    when measure <> 'log_loss' then 1
+    when {{ mean }} > {{ log_loss.double('1e-15') }} then 1 / ({{ mean }} * {{ mean }})
+    when {{ mean }} is not null then 0
+end
+{%- endmacro %}
+
+
+{# How much more loss than a baseline's the error budget accepts. #}
+{% macro loss_allowance(baseline) -%}
+{%- set budget = log_loss.configuration().error_budget -%}
+{%- set relative_allowance = log_loss.double(budget.relative) ~ ' * ' ~ baseline -%}
+case
+    when {{ relative_allowance }} > {{ log_loss.double(budget.absolute) }}
+    then {{ relative_allowance }}
+    else {{ log_loss.double(budget.absolute) }}
+end
+{%- endmacro %}
+
+
+{#
+    How much a day resembles the one before, from 0 to 0.8: a sample of some weeks says
+    less than none, or nearly all, by chance alone. Days that are all alike have none.
+#}
+{% macro bounded_autocorrelation(autocorrelation) -%}
+case
+    when {{ autocorrelation }} < 0 then {{ log_loss.double(0) }}
+    when {{ autocorrelation }} > 0.8 then {{ log_loss.double('0.8') }}
+    else coalesce({{ autocorrelation }}, 0)
+end
+{%- endmacro %}
+
+
+{#
+    Whether so much was uncertain, or so much was missed, that calibration can be tested:
+    from a sum of p (1 - p), or one of (y - p)^2, of 25 on. The first alone would fall
+    silent where scores are pushed to 0 and 1, just when they are wrong; of calibrated
+    scores the second is that large only where the first nearly is.
+#}
+{% macro is_calibration_testable(score_variance_sum, squared_error_sum) -%}
+({{ score_variance_sum }} >= 25 or {{ squared_error_sum }} >= 25)
+{%- endmacro %}
+
+
+{#
+    The variance of what is observed if the scores are right, or where they leave nothing to
+    chance, the squares of what was observed.
+#}
+{% macro variance_if_calibrated(variance_sum, squared_sum) -%}
+case when {{ variance_sum }} > 0 then {{ variance_sum }} else {{ squared_sum }} end
+{%- endmacro %}
+
+
+{#
     The logistic fit of Platt on cells of rows that share a score's logit: Newton's method,
     a CTE for each look at all cells.
 

@@ -1,4 +1,0 @@
-{# The lengths of the windows of calibration, in days. #}
-{% macro calibration_windows() %}
-    {{ return([1, 7, 28]) }}
-{% endmacro %}
