@@ -40,14 +40,18 @@ LABEL_COLUMNS = {
     "label": "varchar",
     "labeled_at": "timestamp",
 }
-# What parsing looks at: the models that are referred to, and the tests that there are.
-# All else is read from the variables of the command that compiles.
-PARSED_VARIABLES = [
-    *("log_loss_predictions", "log_loss_labels", "log_loss_thresholds"),
-    *("log_loss_suppressions", "log_loss_deployments", "log_loss_training_metrics"),
-    *("log_loss_unique_predictions", "log_loss_label_horizon_days"),
-    "log_loss_demo_settings",
-]
+# What parsing looks at, with the defaults: which models are referred to, and which tests
+# there are. All else is read from the variables of the command that compiles.
+PARSED_VARIABLES = {
+    "log_loss_predictions": "user_project.predictions",
+    "log_loss_labels": "user_project.labels",
+    "log_loss_thresholds": None,
+    "log_loss_suppressions": None,
+    "log_loss_deployments": None,
+    "log_loss_training_metrics": None,
+    "log_loss_unique_predictions": False,
+    "log_loss_label_horizon_days": None,
+}
 TAKES_A_MANIFEST = {"run", "build", "test", "compile"}
 
 
@@ -87,9 +91,11 @@ class UserProject:
         """
         deciding = {
             name: self.variables[name]
-            for name in PARSED_VARIABLES
-            if name in self.variables
+            for name, default in PARSED_VARIABLES.items()
+            if self.variables.get(name, default) != default
         }
+        if "log_loss_label_horizon_days" in deciding:
+            deciding["log_loss_label_horizon_days"] = 1
         settings = json.dumps([self.path.name, deciding])
         key = (str(self.project), str(self.profiles), files_of(self.project), settings)
         if key not in _manifests:
@@ -97,8 +103,13 @@ class UserProject:
             name = hashlib.md5(settings.encode()).hexdigest()
             target = parsed_directory() / name
             unopened = target / self.path.name
+            users_own = {
+                name: value
+                for name, value in self.variables.items()
+                if not name.startswith("log_loss_")
+            }
             parsing = replace(
-                self, path=unopened, target_path=target, variables=deciding
+                self, path=unopened, target_path=target, variables=users_own | deciding
             )
             result = parsing._invoke(dbtRunner(), "parse")
             _manifests[key] = pickle.dumps(result.result) if result.success else None
@@ -199,6 +210,20 @@ def files_of(project: Path) -> tuple:
     return tuple(sorted(found))
 
 
+def copied(project: UserProject, directory: Path) -> UserProject:
+    """The same warehouse for a test that changes it; its file is the catalog's name."""
+    project.query("checkpoint")
+    directory.mkdir(exist_ok=True)
+    copy = replace(
+        project,
+        path=directory / project.path.name,
+        target_path=directory / "target",
+        variables=dict(project.variables),
+    )
+    shutil.copy(project.path, copy.path)
+    return copy
+
+
 def messages(result: dbtRunnerResult) -> list[str]:
     """What a user reads when a command fails."""
     texts = [] if result.exception is None else [str(result.exception)]
@@ -253,9 +278,15 @@ def install_packages(project: Path) -> None:
 
 
 def scratch_project(
-    directory: Path, files: dict[str, str], variables: dict | None = None
+    directory: Path,
+    files: dict[str, str],
+    variables: dict | None = None,
+    warehouse: UserProject | None = None,
 ) -> UserProject:
-    """The user's project with further files, installed in a directory of its own."""
+    """The user's project with further files, installed in a directory of its own.
+
+    Its warehouse is empty, or a copy of another project's.
+    """
     copy = directory / "project"
     unwanted = shutil.ignore_patterns("dbt_packages", "logs")
     shutil.copytree(PROJECT, copy, ignore=unwanted)
@@ -264,6 +295,9 @@ def scratch_project(
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_text(text)
     install_packages(copy)
+    if warehouse is not None:
+        project = copied(warehouse, directory)
+        return replace(project, variables=variables or {}, project=copy)
     return UserProject(
         directory / "warehouse.duckdb",
         directory / "target",
