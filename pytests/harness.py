@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
+import hashlib
 import json
 import os
+import pickle
 import shlex
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 import duckdb
 import pandas as pd
@@ -35,11 +40,28 @@ LABEL_COLUMNS = {
     "label": "varchar",
     "labeled_at": "timestamp",
 }
+# What parsing looks at, with the defaults: which models are referred to, and which tests
+# there are. All else is read from the variables of the command that compiles.
+PARSED_VARIABLES = {
+    "log_loss_predictions": "user_project.predictions",
+    "log_loss_labels": "user_project.labels",
+    "log_loss_thresholds": None,
+    "log_loss_suppressions": None,
+    "log_loss_deployments": None,
+    "log_loss_training_metrics": None,
+    "log_loss_unique_predictions": False,
+    "log_loss_label_horizon_days": None,
+}
+TAKES_A_MANIFEST = {"run", "build", "test", "compile"}
 
 
 @dataclass
 class UserProject:
-    """One database, one set of variables; `run` builds the package on what it holds."""
+    """One database, one set of variables; `run` builds the package on what it holds.
+
+    Parsing takes longer than a run on few rows. So a process parses once what several
+    commands would parse alike, and passes it on.
+    """
 
     path: Path
     target_path: Path
@@ -48,10 +70,50 @@ class UserProject:
     # where profiles.yml is, if not in the project
     profiles: Path | None = None
     schema: str = "main"
+    # every command parses, and writes its log and its artifacts, as a user's does
+    is_parsed_anew: bool = False
 
     def invoke(self, *arguments: str) -> dbtRunnerResult:
         """Run dbt and return its result, without raising on failures."""
-        return self._invoke(dbtRunner(), *arguments)
+        if self.is_parsed_anew or arguments[0] not in TAKES_A_MANIFEST:
+            return self._invoke(dbtRunner(), *arguments)
+        parsed = self._parsed()
+        if parsed is None:
+            return self._invoke(dbtRunner(), *arguments)
+        # dbt notes in a manifest what it compiled, so that each command has its own
+        quick = ["--no-write-json", "--log-level-file", "none"]
+        return self._invoke(dbtRunner(pickle.loads(parsed)), *quick, *arguments)
+
+    def _parsed(self) -> bytes | None:
+        """This project's manifest, if it can be parsed.
+
+        The name of the database is in it, and so is the catalog's.
+        """
+        deciding = {
+            name: self.variables[name]
+            for name, default in PARSED_VARIABLES.items()
+            if self.variables.get(name, default) != default
+        }
+        if "log_loss_label_horizon_days" in deciding:
+            deciding["log_loss_label_horizon_days"] = 1
+        settings = json.dumps([self.path.name, deciding])
+        key = (str(self.project), str(self.profiles), files_of(self.project), settings)
+        if key not in _manifests:
+            # with the same settings dbt parses again only the files that differ
+            name = hashlib.md5(settings.encode()).hexdigest()
+            target = parsed_directory() / name
+            unopened = target / self.path.name
+            users_own = {
+                name: value
+                for name, value in self.variables.items()
+                if not name.startswith("log_loss_")
+            }
+            parsing = replace(
+                self, path=unopened, target_path=target, variables=users_own | deciding
+            )
+            result = parsing._invoke(dbtRunner(), "parse")
+            _manifests[key] = pickle.dumps(result.result) if result.success else None
+        return _manifests[key]
 
     def _invoke(self, runner: dbtRunner, *arguments: str) -> dbtRunnerResult:
         os.environ["LOG_LOSS_TEST_PATH"] = str(self.path)
@@ -127,6 +189,41 @@ class UserProject:
         return self.query(f"select * from main.{name}")
 
 
+_manifests: dict[tuple, bytes | None] = {}
+
+
+@cache
+def parsed_directory() -> Path:
+    """What this process has parsed."""
+    directory = Path(mkdtemp(prefix="log_loss_parsed_"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+def files_of(project: Path) -> tuple:
+    """The files of a project as they are now; a package that is a link is not changed."""
+    found = []
+    for directory, _, names in os.walk(project):
+        for path in (Path(directory) / name for name in names):
+            status = path.stat()
+            found.append((str(path), status.st_mtime_ns, status.st_size))
+    return tuple(sorted(found))
+
+
+def copied(project: UserProject, directory: Path) -> UserProject:
+    """The same warehouse for a test that changes it; its file is the catalog's name."""
+    project.query("checkpoint")
+    directory.mkdir(exist_ok=True)
+    copy = replace(
+        project,
+        path=directory / project.path.name,
+        target_path=directory / "target",
+        variables=dict(project.variables),
+    )
+    shutil.copy(project.path, copy.path)
+    return copy
+
+
 def messages(result: dbtRunnerResult) -> list[str]:
     """What a user reads when a command fails."""
     texts = [] if result.exception is None else [str(result.exception)]
@@ -181,9 +278,15 @@ def install_packages(project: Path) -> None:
 
 
 def scratch_project(
-    directory: Path, files: dict[str, str], variables: dict | None = None
+    directory: Path,
+    files: dict[str, str],
+    variables: dict | None = None,
+    warehouse: UserProject | None = None,
 ) -> UserProject:
-    """The user's project with further files, installed in a directory of its own."""
+    """The user's project with further files, installed in a directory of its own.
+
+    Its warehouse is empty, or a copy of another project's.
+    """
     copy = directory / "project"
     unwanted = shutil.ignore_patterns("dbt_packages", "logs")
     shutil.copytree(PROJECT, copy, ignore=unwanted)
@@ -192,6 +295,9 @@ def scratch_project(
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_text(text)
     install_packages(copy)
+    if warehouse is not None:
+        project = copied(warehouse, directory)
+        return replace(project, variables=variables or {}, project=copy)
     return UserProject(
         directory / "warehouse.duckdb",
         directory / "target",

@@ -20,7 +20,6 @@ from oracle_decisions import (
     trend,
     unlabeled_shares,
 )
-from test_oracle_demo import oracle, whole_demo  # noqa: F401 - fixtures
 
 
 def is_near(actual: object, expected: object) -> bool:
@@ -34,8 +33,8 @@ KEY = ("model_name", "model_version", "cohort_name", "cohort_value", "label")
 
 @pytest.mark.parametrize("weeks_ago", range(7))
 def test_windows_and_baselines_are_scipys(
-    whole_demo: UserProject,  # noqa: F811
-    oracle: Oracle,  # noqa: F811
+    whole_demo: UserProject,
+    oracle: Oracle,
     weeks_ago: int,
 ) -> None:
     """As known on a date of the past: the rows recorded since do not count."""
@@ -47,8 +46,8 @@ def test_windows_and_baselines_are_scipys(
 
 @pytest.mark.parametrize("weeks_ago", range(0, 7, 2))
 def test_unlabeled_shares_are_scipys(
-    whole_demo: UserProject,  # noqa: F811
-    oracle: Oracle,  # noqa: F811
+    whole_demo: UserProject,
+    oracle: Oracle,
     weeks_ago: int,
 ) -> None:
     day = evaluation_dates(oracle, 7)[weeks_ago]
@@ -65,7 +64,7 @@ def is_infinite(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def judged(whole_demo: UserProject, measure: str, day: date) -> dict[tuple, dict]:  # noqa: F811
+def judged(whole_demo: UserProject, measure: str, day: date) -> dict[tuple, dict]:
     rows = whole_demo.rows(
         "select * from main.int_log_loss__baseline_comparisons"
         f" where measure = '{measure}' and window_name = 'judged'"
@@ -74,7 +73,7 @@ def judged(whole_demo: UserProject, measure: str, day: date) -> dict[tuple, dict
     return {tuple(row[name] for name in KEY): row for row in rows}
 
 
-def test_the_least_rise_that_could_be_found(whole_demo: UserProject) -> None:  # noqa: F811
+def test_the_least_rise_that_could_be_found(whole_demo: UserProject) -> None:
     """To the accuracy of the t quantile, which is a few percent with few days."""
     rows = whole_demo.rows(
         "select values_.*, comparisons.standard_error, comparisons.degrees_of_freedom,"
@@ -104,8 +103,8 @@ def test_the_least_rise_that_could_be_found(whole_demo: UserProject) -> None:  #
 
 
 def test_weighted_losses_are_a_ratio_over_days(
-    whole_demo: UserProject,  # noqa: F811
-    oracle: Oracle,  # noqa: F811
+    whole_demo: UserProject,
+    oracle: Oracle,
 ) -> None:
     day = oracle.as_of_date
     snapshot = oracle.as_of(day)
@@ -145,8 +144,8 @@ def check(actual: dict[tuple, dict], expected: dict[tuple, dict]) -> None:
 
 @pytest.mark.parametrize("weeks_ago", range(7))
 def test_burn_rates_are_numpys(
-    whole_demo: UserProject,  # noqa: F811
-    oracle: Oracle,  # noqa: F811
+    whole_demo: UserProject,
+    oracle: Oracle,
     weeks_ago: int,
 ) -> None:
     day = evaluation_dates(oracle, 7)[weeks_ago]
@@ -174,8 +173,8 @@ def test_burn_rates_are_numpys(
 
 @pytest.mark.parametrize("weeks_ago", range(7))
 def test_trends_are_scipys(
-    whole_demo: UserProject,  # noqa: F811
-    oracle: Oracle,  # noqa: F811
+    whole_demo: UserProject,
+    oracle: Oracle,
     weeks_ago: int,
 ) -> None:
     day = evaluation_dates(oracle, 7)[weeks_ago]
@@ -192,7 +191,7 @@ def test_trends_are_scipys(
     check({(row["model_name"], row["model_version"]): row for row in rows}, expected)
 
 
-def test_the_budget_is_what_was_known_first(whole_demo: UserProject) -> None:  # noqa: F811
+def test_the_budget_is_what_was_known_first(whole_demo: UserProject) -> None:
     """Each date's rows are those of the first evaluation that ended with it."""
     rates = whole_demo.rows(
         "select * from main.int_log_loss__burn_rates order by evaluation_date desc"

@@ -6,20 +6,16 @@ package has built anything.
 
 from __future__ import annotations
 
-import copy
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from dbt.cli.main import dbtRunner, dbtRunnerResult
-from dbt.contracts.graph.manifest import Manifest
+from dbt.cli.main import dbtRunnerResult
 
-import harness
 from harness import (
     LABEL_COLUMNS,
     PREDICTION_COLUMNS,
@@ -29,6 +25,11 @@ from harness import (
 )
 
 INPUTS = {"predictions", "labels"}
+# the inputs and all that reads them; dbt skips what comes after
+FIRST_MODELS = (
+    *("--select", "package:user_project", "log_loss.defaults"),
+    *("log_loss.staging", "int_log_loss__rollup"),
+)
 PREDICTIONS = PREDICTION_COLUMNS | {"region": "varchar", "amount": "double"}
 LABELS = LABEL_COLUMNS
 
@@ -55,35 +56,17 @@ MESSAGE = re.compile(
 )
 
 
-@dataclass
-class ParsedProject(UserProject):
-    """A project that is parsed once, because parsing is most of a failing run.
-
-    The settings of these cases are looked at after parsing, so they need not be
-    parsed again; the tests of `wrong` and `built` parse with theirs.
-    """
-
-    manifest: Manifest | None = None
-
-    def invoke(self, *arguments: str) -> dbtRunnerResult:
-        with pytest.MonkeyPatch.context() as patch:
-            parsed = partial(dbtRunner, manifest=copy.deepcopy(self.manifest))
-            patch.setattr(harness, "dbtRunner", parsed)
-            return super().invoke(*arguments)
-
-
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> ParsedProject:
+def project(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     """One warehouse for every case: a wrong setting must leave it as it is."""
     directory = tmp_path_factory.mktemp("configuration")
-    unparsed = UserProject(directory / "warehouse.duckdb", directory / "target")
-    load_inputs(unparsed)
-    manifest = unparsed.invoke("parse").result
-    return ParsedProject(unparsed.path, unparsed.target_path, manifest=manifest)
+    project = UserProject(directory / "warehouse.duckdb", directory / "target")
+    load_inputs(project)
+    return project
 
 
 @pytest.fixture
-def reloaded(project: ParsedProject) -> Iterator[ParsedProject]:
+def reloaded(project: UserProject) -> Iterator[UserProject]:
     """The same warehouse for a case that changes the inputs."""
     yield project
     load_inputs(project)
@@ -125,7 +108,7 @@ def only_message(result: dbtRunnerResult) -> re.Match:
 def assert_stops(
     project: UserProject, variable: str, received: str, fix: str
 ) -> re.Match:
-    message = only_message(project.invoke("run"))
+    message = only_message(project.invoke("run", *FIRST_MODELS))
     assert message["variable"] == f"log_loss_{variable}"
     assert received in message["received"], message.group()
     assert fix in message["fix"], message.group()
@@ -433,7 +416,8 @@ def test_a_column_that_both_inputs_lack(reloaded: UserProject) -> None:
     """Two findings, one message for each."""
     drop_column(reloaded, "predictions", "model_name")
     drop_column(reloaded, "labels", "model_name")
-    found = [MESSAGE.search(text) for text in messages(reloaded.invoke("run"))]
+    texts = messages(reloaded.invoke("run", *FIRST_MODELS))
+    found = [MESSAGE.search(text) for text in texts]
     assert {match["variable"] for match in found if match} == {
         "log_loss_predictions",
         "log_loss_labels",
@@ -441,7 +425,7 @@ def test_a_column_that_both_inputs_lack(reloaded: UserProject) -> None:
 
 
 def test_probability_may_be_missing_where_every_model_is_declared(
-    reloaded: ParsedProject, tmp_path: Path
+    reloaded: UserProject, tmp_path: Path
 ) -> None:
     drop_column(reloaded, "predictions", "probability")
     models = declared(NO, {"label": 1, "column": "amount"})
@@ -454,22 +438,28 @@ def test_probability_may_be_missing_where_every_model_is_declared(
     assert own.mart("stg_log_loss__predictions")["probability_2"].tolist() == [2.0]
 
 
-@pytest.mark.parametrize(
-    ("variable", "column"),
-    [
-        ("thresholds", "rule"),
-        ("suppressions", "starts_at"),
-        ("deployments", "model_version"),
-        ("training_metrics", "model_version"),
-    ],
-)
-def test_an_optional_input_without_its_columns(
-    tmp_path: Path, variable: str, column: str
-) -> None:
-    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
-    load_inputs(project)
-    wrong = configured(project, **{variable: "user_project.labels"})
-    assert_stops(wrong, variable, f"no column `{column}`", column)
+def test_optional_inputs_without_their_columns(project: UserProject) -> None:
+    """Four findings, one message for each."""
+    columns = {
+        "thresholds": "rule",
+        "suppressions": "starts_at",
+        "deployments": "model_version",
+        "training_metrics": "model_version",
+    }
+    wrong = configured(project, **dict.fromkeys(columns, "user_project.labels"))
+    before = package_relations(project)
+    result = wrong.invoke("run", *FIRST_MODELS)
+    assert not result.success
+    found = [MESSAGE.search(text) for text in messages(result)]
+    assert found and all(found), messages(result)
+    assert len({match.group() for match in found}) == len(columns)
+    by_variable = {match["variable"]: match for match in found}
+    assert by_variable.keys() == {f"log_loss_{name}" for name in columns}
+    for name, column in columns.items():
+        message = by_variable[f"log_loss_{name}"]
+        assert f"no column `{column}`" in message["received"], message.group()
+        assert column in message["fix"], message.group()
+    assert package_relations(project) == before == set()
 
 
 # ---------------------------------------------------------------------------------
@@ -603,7 +593,7 @@ def test_an_empty_build_works_after_a_run(copied: UserProject) -> None:
 
 
 def test_public_macros_work_in_the_users_own_models(project: UserProject) -> None:
-    result = UserProject(project.path, project.target_path).invoke(
+    result = project.invoke(
         "compile",
         "--inline",
         "select {{ log_loss.mean_log_loss('label', 'probability') }} from t",

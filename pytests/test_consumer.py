@@ -120,6 +120,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
         directory / "bank.duckdb",
         directory / "target",
         project=installed_copy(directory / "project"),
+        is_parsed_anew=True,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACME_BANK_DUCKDB_PATH", str(project.path))
@@ -423,7 +424,8 @@ def test_dbt_run_needs_no_seed_of_the_package(user_project: UserProject) -> None
     }  # fmt: skip
     user_project.load("predictions", pd.DataFrame([prediction]), PREDICTION_COLUMNS)
     user_project.load("labels", pd.DataFrame([label]), LABEL_COLUMNS)
-    user_project.run()
+    user_project.is_parsed_anew = True
+    user_project.run("--select", "+log_loss_daily")
     manifest = json.loads((user_project.target_path / "manifest.json").read_text())
     kinds = {node["resource_type"] for node in manifest["nodes"].values()}
     assert "model" in kinds and "seed" not in kinds

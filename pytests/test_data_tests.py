@@ -6,7 +6,6 @@ would hide a defect.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,9 +17,10 @@ from dbt.cli.main import dbtRunnerResult
 
 from harness import (
     LABEL_COLUMNS,
-    NO_DIAGNOSIS,
+    LEDGER_ONLY,
     PREDICTION_COLUMNS,
     UserProject,
+    copied,
     failing_rows,
     messages,
     outcomes_of,
@@ -130,7 +130,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     directory = tmp_path_factory.mktemp("built")
     project = UserProject(directory / "warehouse.duckdb", directory / "target")
     load(project, PREDICTIONS, LABELS)
-    project.run(*NO_DIAGNOSIS)
+    project.run(*LEDGER_ONLY)
     return project
 
 
@@ -139,17 +139,8 @@ def built_without_load_times(tmp_path_factory: pytest.TempPathFactory) -> UserPr
     directory = tmp_path_factory.mktemp("without_load_times")
     project = UserProject(directory / "warehouse.duckdb", directory / "target")
     load(project, without_loaded_at(PREDICTIONS), without_loaded_at(LABELS))
-    project.run(*NO_DIAGNOSIS)
+    project.run(*LEDGER_ONLY)
     return project
-
-
-def copied(project: UserProject, directory: Path) -> UserProject:
-    """The same warehouse for a test that changes it; its file is the catalog's name."""
-    project.query("checkpoint")
-    directory.mkdir(exist_ok=True)
-    copy = replace(project, path=directory / project.path.name)
-    shutil.copy(project.path, copy.path)
-    return copy
 
 
 # ---------------------------------------------------------------------------------
@@ -249,7 +240,7 @@ def test_rows_behind_the_lookback_are_named_and_the_command_heals_them(
     project = copied(built_without_load_times, tmp_path)
     tomorrow = prediction("tomorrow", LAST_DAY + 1)
     load(project, [*LATE_PREDICTIONS, tomorrow], LATE_LABELS, append=True)
-    project.run(*NO_DIAGNOSIS)
+    project.run(*LEDGER_ONLY)
     status, found = judged_by(COMPLETE, project)
     assert status == "warn"
     rows = found[["source", "model_name", "recorded_date"]].itertuples(index=False)

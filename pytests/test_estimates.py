@@ -16,6 +16,7 @@ FIRST = date(2024, 1, 1)
 DAYS = 125
 AS_OF = FIRST + days(DAYS - 1)
 MODEL = "payments"
+KINDS = ["steady", "weekly", "gaps", "strata"]
 VARIABLES = {
     "log_loss_cohorts": ["region"],
     "log_loss_as_of_date": AS_OF.isoformat(),
@@ -81,13 +82,15 @@ def history(kind: str, length: int = DAYS, requests: int = 70) -> Estimates:
     return Estimates(predictions, labels, as_of, kind=kind)
 
 
-def load(project: UserProject, given: Estimates) -> None:
+def load(
+    project: UserProject, given: Estimates, model: str = MODEL, append: bool = False
+) -> None:
     project.load_rows(
         "predictions",
         [
             {
                 "request_id": row.request_id,
-                "model_name": MODEL,
+                "model_name": model,
                 "model_version": row.version,
                 "predicted_at": datetime.combine(row.metric_date, time(8)),
                 "probability": row.score,
@@ -96,13 +99,14 @@ def load(project: UserProject, given: Estimates) -> None:
             for row in given.predictions.itertuples()
         ],
         {**PREDICTION_COLUMNS, "region": "varchar"},
+        append,
     )
     project.load_rows(
         "labels",
         [
             {
                 "request_id": row.request_id,
-                "model_name": MODEL,
+                "model_name": model,
                 "label": None if pd.isna(row.label) else str(int(row.label)),
                 "labeled_at": datetime.combine(row.recorded, time(9))
                 + timedelta(hours=row.labeled),
@@ -110,24 +114,34 @@ def load(project: UserProject, given: Estimates) -> None:
             for row in given.labels.itertuples()
         ],
         LABEL_COLUMNS,
+        append,
     )
 
 
-@pytest.fixture(scope="module", params=["steady", "weekly", "gaps", "strata"])
-def case(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Estimates, pd.DataFrame, pd.DataFrame]:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    """Each kind of history is that of a model of its own."""
     directory = tmp_path_factory.mktemp("estimates")
     project = UserProject(
         directory / "warehouse.duckdb", directory / "target", dict(VARIABLES)
     )
-    given = history(request.param)
-    load(project, given)
+    for number, kind in enumerate(KINDS):
+        load(project, history(kind), kind, append=number > 0)
     project.run("--select", "+log_loss_estimate", "+log_loss_label_maturity")
-    made = project.mart("log_loss_estimate")
+    return project
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def case(
+    request: pytest.FixtureRequest, built: UserProject
+) -> tuple[Estimates, pd.DataFrame, pd.DataFrame]:
+    made, maturity = (
+        built.query(f"from main.{mart} where model_name = '{request.param}'")
+        for mart in ("log_loss_estimate", "log_loss_label_maturity")
+    )
     made["metric_date"] = made["metric_date"].dt.date
     made["as_of_date"] = made["as_of_date"].dt.date
-    return given, made, project.mart("log_loss_label_maturity")
+    return history(request.param), made, maturity
 
 
 def sampled(made: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from sklearn import metrics
 
 from harness import (
     LABEL_COLUMNS,
+    LEDGER_ONLY,
     PREDICTION_COLUMNS,
     PROJECT,
     UserProject,
@@ -299,12 +300,13 @@ def changed_project(directory: Path, name: str, old: str, new: str) -> UserProje
     return scratch_project(directory, {name: text.replace(old, new)}, VARIABLES)
 
 
-@pytest.fixture
-def in_new_york(tmp_path: Path) -> UserProject:
+@pytest.fixture(scope="module")
+def in_new_york(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     """The user's project in a warehouse whose sessions are not in UTC."""
     zone = "TimeZone: {}".format
+    directory = tmp_path_factory.mktemp("new_york")
     return changed_project(
-        tmp_path, "profiles.yml", zone("UTC"), zone("America/New_York")
+        directory, "profiles.yml", zone("UTC"), zone("America/New_York")
     )
 
 
@@ -363,7 +365,8 @@ def test_columns_may_be_named_like_keywords(
     )
     project.load("predictions", table, columns)
     project.load("labels", PLAIN.labels, LABEL_COLUMNS)
-    project.run()
+    # one of them shows that no later model stumbles over the names
+    project.run(*([] if spelling is str.upper else LEDGER_ONLY))
 
     assert_expected(project, PLAIN)
     by_cohort = project.mart("log_loss_daily_by_cohort")

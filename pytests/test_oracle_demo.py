@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness import LEDGER_ONLY, UserProject
+from flights import whole_demo  # noqa: F401 - for the runbooks' tests
+from harness import LEDGER_ONLY, UserProject, copied
 from oracle import (
     GRAINS,
     Oracle,
@@ -26,76 +26,6 @@ from oracle import (
     scikit_learn_mean_loss,
 )
 
-SEEDS = Path(__file__).parents[1] / "seeds"
-
-CLASSES = {"on_time": "p_on_time", "late": "p_late", "very_late": "p_very_late"}
-VARIABLES = {
-    "log_loss_cohorts": ["origin", "carrier"],
-    "log_loss_weight": "seats",
-    "log_loss_models": [
-        {
-            "name": "flight_outcome",
-            "classes": [{"label": k, "column": v} for k, v in CLASSES.items()],
-        }
-    ],
-}
-FEATURES = [
-    {"column": "seats", "type": "numeric"},
-    {"column": "carrier", "type": "categorical"},
-]
-NUMBERS = {"seats", "probability", *CLASSES.values()}
-
-
-def sql_type(column: str) -> str:
-    if column in NUMBERS:
-        return "double"
-    return "timestamp" if column.endswith("_at") else "varchar"
-
-
-def python_value(column: str, written: str) -> object:
-    if written == "":
-        return None
-    if column in NUMBERS:
-        return float(written)
-    return datetime.fromisoformat(written) if column.endswith("_at") else written
-
-
-def seed(name: str) -> list[dict]:
-    with (SEEDS / f"{name}.csv").open(newline="") as file:
-        return [
-            {column: python_value(column, written) for column, written in row.items()}
-            for row in csv.DictReader(file)
-        ]
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Oracle:
-    return Oracle(seed("demo_predictions"), seed("demo_labels"), VARIABLES)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
-    return demo_project(tmp_path_factory, *LEDGER_ONLY)
-
-
-@pytest.fixture(scope="module")
-def whole_demo(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
-    return demo_project(tmp_path_factory, log_loss_features=FEATURES)
-
-
-def demo_project(
-    tmp_path_factory: pytest.TempPathFactory, *arguments: str, **variables: object
-) -> UserProject:
-    directory = tmp_path_factory.mktemp("demo")
-    project = UserProject(
-        directory / "warehouse.duckdb", directory / "target", VARIABLES | variables
-    )
-    for table in ("predictions", "labels"):
-        rows = seed(f"demo_{table}")
-        project.load_rows(table, rows, {column: sql_type(column) for column in rows[0]})
-    project.run(*arguments)
-    return project
-
 
 @pytest.fixture(scope="module")
 def expected(oracle: Oracle) -> dict[str, list[dict]]:
@@ -104,17 +34,17 @@ def expected(oracle: Oracle) -> dict[str, list[dict]]:
 
 @pytest.mark.parametrize("mart", GRAINS)
 def test_mart_equals_the_oracle(
-    demo: UserProject, expected: dict[str, list[dict]], mart: str
+    whole_demo: UserProject, expected: dict[str, list[dict]], mart: str
 ) -> None:
     assert len(expected[mart]) > 50, "the demo should exercise every mart"
-    fail_on(mart_differences(mart, demo.mart_rows(mart), expected[mart]))
+    fail_on(mart_differences(mart, whole_demo.mart_rows(mart), expected[mart]))
 
 
 def test_scored_predictions_equal_the_oracle_row_by_row(
-    demo: UserProject, oracle: Oracle
+    whole_demo: UserProject, oracle: Oracle
 ) -> None:
     found = differences(
-        demo.mart_rows("log_loss_scored_predictions"),
+        whole_demo.mart_rows("log_loss_scored_predictions"),
         oracle.scored_predictions(),
         ["request_id", "model_name", "model_version"],
     )
@@ -122,10 +52,10 @@ def test_scored_predictions_equal_the_oracle_row_by_row(
 
 
 def test_mean_log_loss_is_scikit_learns_on_every_version_and_day(
-    demo: UserProject, oracle: Oracle
+    whole_demo: UserProject, oracle: Oracle
 ) -> None:
     judged = set()
-    for row in demo.mart_rows("log_loss_daily"):
+    for row in whole_demo.mart_rows("log_loss_daily"):
         key = (row["metric_date"], row["model_name"], row["model_version"])
         group = oracle.now.group(key)
         if not labeled(group):
@@ -139,11 +69,11 @@ def test_mean_log_loss_is_scikit_learns_on_every_version_and_day(
 
 
 def test_every_past_date_can_be_read_from_the_corrections(
-    demo: UserProject, oracle: Oracle
+    whole_demo: UserProject, oracle: Oracle
 ) -> None:
     """The last row up to a date is what a mart built on that date said."""
     history = sorted(
-        demo.mart_rows("log_loss_retroactive_corrections"),
+        whole_demo.mart_rows("log_loss_retroactive_corrections"),
         key=lambda row: row["as_of_date"],
     )
     latest, compared = {}, 0
@@ -203,9 +133,9 @@ def binned(oracle: Oracle) -> Counter:
 
 
 def test_bins_of_the_rollup_hold_the_rows_they_should(
-    demo: UserProject, oracle: Oracle
+    whole_demo: UserProject, oracle: Oracle
 ) -> None:
-    rows = demo.rows(
+    rows = whole_demo.rows(
         """
         select
             grain, metric_date, model_name, model_version, cohort_name, cohort_value,
@@ -228,10 +158,11 @@ def test_bins_of_the_rollup_hold_the_rows_they_should(
 
 @pytest.mark.parametrize("as_of_date", ["2013-06-12", "2013-07-31", "2013-09-20"])
 def test_marts_rebuilt_as_of_a_date_equal_what_was_known_then(
-    demo: UserProject, oracle: Oracle, as_of_date: str
+    whole_demo: UserProject, oracle: Oracle, as_of_date: str, tmp_path: Path
 ) -> None:
     """Early, mid-history, and after the last load, where only ages move on."""
-    demo.variables = {**VARIABLES, "log_loss_as_of_date": as_of_date}
+    demo = copied(whole_demo, tmp_path)
+    demo.variables["log_loss_as_of_date"] = as_of_date
     demo.run(*LEDGER_ONLY)
     found = [
         difference
@@ -240,6 +171,4 @@ def test_marts_rebuilt_as_of_a_date_equal_what_was_known_then(
         .items()
         for difference in mart_differences(mart, demo.mart_rows(mart), expected)
     ]
-    demo.variables = VARIABLES
-    demo.run("--select", "int_log_loss__clock+", *LEDGER_ONLY)
     fail_on(found)

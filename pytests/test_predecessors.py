@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from harness import (
     LABEL_COLUMNS,
-    NO_DIAGNOSIS,
     PREDICTION_COLUMNS,
     UserProject,
+    copied,
     scratch_project,
 )
 
@@ -103,7 +104,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
             "note": "varchar",
         },
     )
-    project.run(*NO_DIAGNOSIS)
+    project.run("--select", "+int_log_loss__verdicts", "+log_loss_baselines")
     return project
 
 
@@ -148,14 +149,10 @@ def test_without_any_past_the_status_says_so(lives: UserProject) -> None:
 
 
 def test_a_version_without_a_day_of_the_fixed_ones_lends_nothing(
-    lives: UserProject,
+    lives: UserProject, tmp_path: Path
 ) -> None:
-    settings = lives.variables
+    copy = copied(lives, tmp_path)
     days = {"start_date": "2024-03-01", "end_date": "2024-03-10"}
-    lives.variables = {**settings, "log_loss_baseline": days}
-    try:
-        lives.run("--select", "int_log_loss__clock+", *NO_DIAGNOSIS)
-        assert lenders(lives, "steady", "v3") == {"v1"}
-    finally:
-        lives.variables = settings
-        lives.run("--select", "int_log_loss__clock+", *NO_DIAGNOSIS)
+    copy.variables["log_loss_baseline"] = days
+    copy.run("--select", "int_log_loss__clock+,+log_loss_baselines")
+    assert lenders(copy, "steady", "v3") == {"v1"}

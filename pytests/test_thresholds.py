@@ -438,6 +438,13 @@ class Judged:
         return failing_rows(self.project, self.result, test)
 
 
+# dbt parses anew where these differ
+RULES_OF_THE_USER = {
+    "log_loss_thresholds": "user_project.thresholds",
+    "log_loss_suppressions": "user_project.suppressions",
+}
+
+
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     project = scratch_project(
@@ -447,11 +454,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
             for name in ["thresholds", "suppressions"]
         },
     )
-    project.variables = {
-        "log_loss_thresholds": "user_project.thresholds",
-        "log_loss_suppressions": "user_project.suppressions",
-        "log_loss_cohorts": ["region"],
-    }
+    project.variables = {**RULES_OF_THE_USER, "log_loss_cohorts": ["region"]}
     situations().load(project)
     return Judged(project, project.invoke("build"))
 
@@ -1098,8 +1101,12 @@ def test_contradictory_thresholds_are_named(used: Judged, model: str, case) -> N
 
 def test_contradictory_thresholds_fail_the_build(tmp_path: Path) -> None:
     rules = values(RULES, *CONTRADICTIONS["reversed_limits"][0])
-    project = scratch_project(tmp_path, {"models/thresholds.sql": rules})
-    project.variables = {"log_loss_thresholds": "user_project.thresholds"}
+    suppressions = "select * from raw.suppressions"
+    project = scratch_project(
+        tmp_path,
+        {"models/thresholds.sql": rules, "models/suppressions.sql": suppressions},
+        RULES_OF_THE_USER,
+    )
     result = project.invoke("build", "--select", "+stg_log_loss__thresholds")
     outcomes = Judged(project, result).outcomes
     tests = [name for name in outcomes if "thresholds_are_consistent" in name]

@@ -9,7 +9,6 @@ import pytest
 from scipy import stats
 
 from harness import (
-    NO_DIAGNOSIS,
     UserProject,
     failing_rows,
     outcomes_of,
@@ -17,7 +16,6 @@ from harness import (
 )
 from oracle import OVERALL, Oracle
 from oracle_decisions import Series, evaluation_dates
-from test_oracle_demo import VARIABLES, seed, sql_type
 
 METRICS = [
     ("flight_late", "v1", " Validation_Log_Loss", 0.30, datetime(2013, 5, 2)),
@@ -36,20 +34,21 @@ KNOWN = {"v1": 0.30, "v2": 0.45}
 
 
 @pytest.fixture(scope="module")
-def validated(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+def validated(
+    whole_demo: UserProject, tmp_path_factory: pytest.TempPathFactory
+) -> UserProject:
+    """Thresholds, metrics and a baseline are no part of what the roll-up holds."""
     project = scratch_project(
         tmp_path_factory.mktemp("validated"),
         {"models/metrics.sql": "select * from raw.metrics"},
         {
-            **VARIABLES,
+            **whole_demo.variables,
             "log_loss_baseline": "validation",
             "log_loss_training_metrics": "user_project.metrics",
             "log_loss_thresholds": "log_loss.log_loss_default_thresholds",
         },
+        whole_demo,
     )
-    for table in ("predictions", "labels"):
-        rows = seed(f"demo_{table}")
-        project.load_rows(table, rows, {column: sql_type(column) for column in rows[0]})
     types = {
         "model_name": "varchar",
         "model_version": "varchar",
@@ -63,13 +62,20 @@ def validated(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
         for model, version, key, value, at in METRICS
     ]
     project.load_rows("metrics", rows, types)
-    project.run(*NO_DIAGNOSIS)
-    project.run("--select", "log_loss_training_gap")
+    project.run(
+        "--select",
+        "metrics+,+int_log_loss__verdicts",
+        "metrics+,+log_loss_training_gap",
+        "int_log_loss__clock+,+int_log_loss__verdicts",
+        "log_loss_training_gap",
+        "metrics",
+    )
     return project
 
 
-def test_whole_versions_are_compared_with_it(validated: UserProject) -> None:
-    oracle = Oracle(seed("demo_predictions"), seed("demo_labels"), VARIABLES)
+def test_whole_versions_are_compared_with_it(
+    validated: UserProject, oracle: Oracle
+) -> None:
     checked = 0
     for day in evaluation_dates(oracle, 8):
         rows = validated.rows(
@@ -138,9 +144,8 @@ def test_metrics_that_cannot_be_are_named(validated: UserProject) -> None:
     assert found["value"].isna().sum() == 1
 
 
-def test_the_ratio_to_it(validated: UserProject) -> None:
+def test_the_ratio_to_it(validated: UserProject, oracle: Oracle) -> None:
     """The interval of the mean loss of the judged days, over what training measured."""
-    oracle = Oracle(seed("demo_predictions"), seed("demo_labels"), VARIABLES)
     rows = validated.rows(
         "select * from main.int_log_loss__threshold_values"
         " where rule = 'validation_log_loss_ratio'"
@@ -166,8 +171,7 @@ def test_the_ratio_to_it(validated: UserProject) -> None:
     assert any(row["ci_lower"] is not None for row in rows[::9])
 
 
-def test_training_beside_production(validated: UserProject) -> None:
-    oracle = Oracle(seed("demo_predictions"), seed("demo_labels"), VARIABLES)
+def test_training_beside_production(validated: UserProject, oracle: Oracle) -> None:
     snapshot = oracle.as_of(oracle.as_of_date)
     rows = validated.mart_rows("log_loss_training_gap")
     found = {(row["model_name"], row["model_version"]): row for row in rows}

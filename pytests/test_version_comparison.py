@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from numpy.random import Generator, default_rng
 
+from flights import sql_type
 from harness import (
     LABEL_COLUMNS,
-    NO_DIAGNOSIS,
     PREDICTION_COLUMNS,
     UserProject,
     scratch_project,
 )
 from oracle import Oracle, fail_on
 from oracle_decisions import Pair, version_comparison
-from test_oracle_demo import VARIABLES, seed, sql_type
 
 PAIR = Pair("flight_late", "v2", "v1", "canary", date(2013, 6, 1), date(2013, 7, 31))
 DEPLOYMENTS = [
@@ -30,30 +28,35 @@ DEPLOYMENTS = [
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+def compared(
+    whole_demo: UserProject, tmp_path_factory: pytest.TempPathFactory
+) -> UserProject:
     directory = tmp_path_factory.mktemp("compared")
     project = scratch_project(
         directory,
         {"models/deployments.sql": "select * from raw.deployments"},
-        {**VARIABLES, "log_loss_deployments": "user_project.deployments"},
+        {**whole_demo.variables, "log_loss_deployments": "user_project.deployments"},
+        whole_demo,
     )
-    for table in ("predictions", "labels"):
-        rows = seed(f"demo_{table}")
-        project.load_rows(table, rows, {column: sql_type(column) for column in rows[0]})
     names = ("model_name", "model_version", "role", "deployed_at", "retired_at")
     project.load_rows(
         "deployments",
         [{**dict(zip(names, row, strict=True)), "note": None} for row in DEPLOYMENTS],
         {name: sql_type(name) for name in (*names, "note")},
     )
-    project.run(*NO_DIAGNOSIS)
+    project.run(
+        "--select",
+        "deployments+,+log_loss_version_comparison",
+        "int_log_loss__clock+,+log_loss_version_comparison",
+    )
     return project
 
 
 @pytest.mark.parametrize("method", ["stratified", "paired"])
-def test_every_look_is_scipys(compared: UserProject, method: str) -> None:
+def test_every_look_is_scipys(
+    compared: UserProject, oracle: Oracle, method: str
+) -> None:
     """Both scored the requests of June, and one of them those of July."""
-    oracle = Oracle(seed("demo_predictions"), seed("demo_labels"), VARIABLES)
     stratum = "origin" if method == "stratified" else None
     expected = {
         row["metric_date"]: row for row in version_comparison(oracle, PAIR, stratum)
@@ -91,7 +94,12 @@ DEPLOYED = [("v1", "baseline"), ("v2", "canary")]
 
 
 def traffic(
-    version: str, sharpness: float, hard_share: float, count: int, random: Generator
+    model: str,
+    version: str,
+    sharpness: float,
+    hard_share: float,
+    count: int,
+    random: Generator,
 ) -> tuple[list[dict], list[dict]]:
     """Ten days of one version; hard rows are near a coin toss for any model."""
     predictions, labels = [], []
@@ -104,7 +112,7 @@ def traffic(
         predictions.append(
             {
                 "request_id": request,
-                "model_name": "router",
+                "model_name": model,
                 "model_version": version,
                 "predicted_at": asked_at,
                 "probability": score if truth else 1 - score,
@@ -114,7 +122,7 @@ def traffic(
         labels.append(
             {
                 "request_id": request,
-                "model_name": "router",
+                "model_name": model,
                 "label": str(int(truth)),
                 "labeled_at": asked_at + timedelta(hours=1),
             }
@@ -122,54 +130,78 @@ def traffic(
     return predictions, labels
 
 
-@pytest.mark.parametrize(
-    ("sharpness", "stratum", "decision"),
-    [(0.02, "difficulty", "promote"), (-0.05, "difficulty", "rollback")]
-    # what the trap is: without strata the better canary looks worse
-    + [(0.02, "all", "rollback")],
-)
-def test_harder_traffic_is_no_reason_to_roll_back(
-    sharpness: float, stratum: str, decision: str, tmp_path: Path
-) -> None:
-    random = default_rng(7)
-    baseline = traffic("v1", 0, 0.2, 400, random)
-    canary = traffic("v2", sharpness, 0.8, 100, random)
+# what the canary's scores are sharper by
+ROUTERS = {"better": 0.02, "worse": -0.05}
+
+
+@pytest.fixture(scope="module", params=["difficulty", "all"])
+def routers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> UserProject:
+    """A model with each canary, compared within strata or without."""
     project = scratch_project(
-        tmp_path,
+        tmp_path_factory.mktemp("routers"),
         {"models/deployments.sql": "select * from raw.deployments"},
         {
             "log_loss_deployments": "user_project.deployments",
             "log_loss_cohorts": ["difficulty"],
-            "log_loss_stratum": stratum,
+            "log_loss_stratum": request.param,
             "log_loss_as_of_date": "2024-03-12",
         },
     )
+    predictions, labels, deployments = [], [], []
+    for model, sharpness in ROUTERS.items():
+        random = default_rng(7)
+        for rows in (
+            traffic(model, "v1", 0, 0.2, 400, random),
+            traffic(model, "v2", sharpness, 0.8, 100, random),
+        ):
+            predictions += rows[0]
+            labels += rows[1]
+        deployments += [
+            {
+                "model_name": model,
+                "model_version": version,
+                "role": role,
+                "deployed_at": datetime(2024, 3, 1),
+                "retired_at": None,
+                "note": None,
+            }
+            for version, role in DEPLOYED
+        ]
     columns = {**PREDICTION_COLUMNS, "difficulty": "varchar"}
-    project.load_rows("predictions", baseline[0] + canary[0], columns)
-    project.load_rows("labels", baseline[1] + canary[1], LABEL_COLUMNS)
-    deployments = [
-        {"model_version": version, "role": role} for version, role in DEPLOYED
-    ]
-    for row in deployments:
-        row |= {"model_name": "router", "deployed_at": datetime(2024, 3, 1)}
-        row |= {"retired_at": None, "note": None}
-    types = {
-        **dict.fromkeys(("model_name", "model_version", "role", "note"), "varchar"),
-        **dict.fromkeys(("deployed_at", "retired_at"), "timestamp"),
-    }
+    project.load_rows("predictions", predictions, columns)
+    project.load_rows("labels", labels, LABEL_COLUMNS)
+    types = {name: sql_type(name) for name in deployments[0]}
     project.load_rows("deployments", deployments, types)
-    project.run(*NO_DIAGNOSIS)
-    looks = project.mart_rows("log_loss_version_comparison")
+    project.run(
+        "--select", "+log_loss_version_comparison", "+log_loss_alerts",
+        "+log_loss_threshold_status",
+    )  # fmt: skip
+    return project
+
+
+@pytest.mark.parametrize("model", ROUTERS)
+def test_harder_traffic_is_no_reason_to_roll_back(
+    routers: UserProject, model: str
+) -> None:
+    is_stratified = routers.variables["log_loss_stratum"] == "difficulty"
+    # what the trap is: without strata the better canary looks worse
+    is_promoted = model == "better" and is_stratified
+    decision = "promote" if is_promoted else "rollback"
+    looks = routers.rows(
+        f"select * from main.log_loss_version_comparison where model_name = '{model}'"
+    )
     last = max(looks, key=lambda row: row["metric_date"])
     assert last["decision"] == decision
     assert last["day_count"] == 10
-    [verdict] = project.rows(
+    [verdict] = routers.rows(
         "select status from main.log_loss_threshold_status"
-        " where rule = 'canary_difference'"
+        f" where rule = 'canary_difference' and model_name = '{model}'"
     )
     assert verdict["status"] == ("error" if decision == "rollback" else "ok")
-    pages = project.rows(
+    pages = routers.rows(
         "select severity from main.log_loss_alerts where rule = 'canary_difference'"
-        " and alert_date = date '2024-03-12'"
+        f" and alert_date = date '2024-03-12' and model_name = '{model}'"
     )
     assert pages == ([{"severity": "page"}] if decision == "rollback" else [])
