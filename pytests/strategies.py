@@ -523,12 +523,12 @@ def crowd(
         cases = [request(models, random) for _ in range(random.choice(sizes))]
         if number % 3 == 0:
             cases += [random_block(model, random) for model in models]
-        members.append(
-            (
-                [row for predictions, _ in cases for row in predictions],
-                [row for _, labels in cases for row in labels],
-            )
-        )
+        predictions = [row for predictions, _ in cases for row in predictions]
+        labels = [row for _, labels in cases for row in labels]
+        if not has_loaded_at:
+            predictions = [without_loaded_at(row) for row in predictions]
+            labels = [without_loaded_at(row) for row in labels]
+        members.append((predictions, labels))
     variables = {"log_loss_models": declarations, **variables}
     return Crowd(members, variables, has_loaded_at)
 
