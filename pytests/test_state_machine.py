@@ -129,7 +129,7 @@ class World:
 
         def is_kept(row: Row) -> bool:
             if load_date(row) == thinned:
-                return str(row["request_id"])[-1] in "02468"
+                return str(row["request_id"]).endswith(tuple("02468"))
             return load_date(row) != gone
 
         self.seen = replace(
