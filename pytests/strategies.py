@@ -1,7 +1,8 @@
-"""Hypothesis strategies for hostile inputs: whole data sets with their settings.
+"""Hostile inputs: whole data sets with their settings, and crowds of such data sets.
 
 One example is a whole data set, because a run of dbt costs far more than a row: each
 holds many small independent cases (requests), and blocks large enough for intervals.
+Data sets of different models do not touch, so one run does for a crowd of them.
 Values come from short pools in which every boundary of the contract occurs.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from random import Random
 
 from hypothesis import strategies as st
@@ -79,6 +80,10 @@ class Model:
     def truths(self) -> tuple[str, ...]:
         """Its classes as declared."""
         return tuple(str(entry["label"]) for entry in self.classes) or ("0", "1")
+
+    def numbered(self, number: int) -> Model:
+        """Another model of this kind."""
+        return replace(self, name=f"{self.name} {number}")
 
 
 UNKNOWN_LABELS = (None, None, "", "maybe", "2", "1.0.0", "10", "-1")
@@ -345,13 +350,18 @@ def requests(
 # Blocks: days with enough labels for an interval
 
 
+BLOCK_SIZES = (0, 29, 30, 31, 60)
+RARE = (0, 9, 10, 15)
+REVISED = (0, 1, 4)
+
+
 @st.composite
 def blocks(draw: DrawFn, model: Model) -> Case:
     return block(
         model,
-        size=draw(st.sampled_from([0, 29, 30, 31, 60])),
-        rare=draw(st.sampled_from([0, 9, 10, 15])),
-        revised=draw(st.sampled_from([0, 1, 4])),
+        size=draw(st.sampled_from(BLOCK_SIZES)),
+        rare=draw(st.sampled_from(RARE)),
+        revised=draw(st.sampled_from(REVISED)),
         is_certain=draw(st.booleans()),
     )
 
@@ -394,9 +404,9 @@ def block_probability(
 ) -> object:
     """A certain model gives the truth probability 1; others vary with the row."""
     likely = 1.0 if is_certain else 0.55 + 0.004 * number
-    if model is UNDECLARED:
+    if model.columns == UNDECLARED.columns:
         return likely if truth == "1" else 1 - likely
-    if model is ONE_COLUMN:
+    if model.columns == ONE_COLUMN.columns:
         return likely if truth == "Stays" else 1 - likely
     is_first = truth == str(model.classes[0]["label"])
     pair = (likely, 1 - likely) if is_first else (1 - likely, likely)
@@ -407,25 +417,35 @@ def block_probability(
 # Data sets
 
 
+SETTINGS = {
+    "log_loss_cohorts": ([], ["region"], ["device", "region"]),
+    "log_loss_weight": (None, "amount"),
+    "log_loss_epsilon": (1e-15, 1e-15, 1e-6),
+    "log_loss_mature_days": (0, 2, 14),
+    "log_loss_mature_coverage": (0.5, 0.8, 1.0),
+    "log_loss_correction_absolute": (0, 0.01, 0.5),
+}
+# days after the first one; the first loads know of nothing, the last are long over
+CLOCKS = (None, -9, 2, 5, 60)
+
+
+def clock(days: int | None) -> str | None:
+    return None if days is None else (FIRST_DAY + timedelta(days)).date().isoformat()
+
+
 @st.composite
 def settings_of(draw: DrawFn, models: tuple[Model, ...]) -> dict:
     variables = {
-        "log_loss_models": [m.declaration for m in models if m.classes],
-        "log_loss_cohorts": draw(
-            st.sampled_from([[], ["region"], ["device", "region"]])
-        ),
-        "log_loss_weight": draw(st.sampled_from([None, "amount"])),
-        "log_loss_epsilon": draw(st.sampled_from([1e-15, 1e-15, 1e-6])),
-        "log_loss_mature_days": draw(st.sampled_from([0, 2, 14])),
-        "log_loss_mature_coverage": draw(st.sampled_from([0.5, 0.8, 1.0])),
-        "log_loss_correction_absolute": draw(st.sampled_from([0, 0.01, 0.5])),
-        "log_loss_lookback_days": LOOKBACK_DAYS,
+        name: draw(st.sampled_from(values)) for name, values in SETTINGS.items()
     }
-    as_of_date = draw(st.sampled_from([None, None, None, -9, 2, 5, 60]))
+    as_of_date = clock(draw(st.sampled_from([None, None, *CLOCKS])))
     if as_of_date is not None:
-        day: date = (FIRST_DAY + timedelta(as_of_date)).date()
-        variables["log_loss_as_of_date"] = day.isoformat()
-    return variables
+        variables["log_loss_as_of_date"] = as_of_date
+    return {
+        "log_loss_models": [m.declaration for m in models if m.classes],
+        "log_loss_lookback_days": LOOKBACK_DAYS,
+        **variables,
+    }
 
 
 @st.composite
@@ -441,3 +461,83 @@ def data_sets(draw: DrawFn, min_requests: int = 50, max_requests: int = 80) -> D
         variables=draw(settings_of(models)),
         has_loaded_at=draw(st.sampled_from([True, True, True, False])),
     ).with_the_columns_of_its_tables()
+
+
+# --------------------------------------------------------------------------------------
+# Crowds: many data sets in one project
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Data sets of models of their own, under the settings they share."""
+
+    members: list[Case]
+    variables: dict
+    has_loaded_at: bool
+
+    @property
+    def data(self) -> DataSet:
+        return DataSet(
+            predictions=[row for predictions, _ in self.members for row in predictions],
+            labels=[row for _, labels in self.members for row in labels],
+            variables=self.variables,
+            has_loaded_at=self.has_loaded_at,
+        ).with_the_columns_of_its_tables()
+
+
+def dealt(values: tuple, count: int, random: Random) -> list:
+    """So many of these, in any order: each as often as any other."""
+    hand = [values[number % len(values)] for number in range(count)]
+    random.shuffle(hand)
+    return hand
+
+
+def settings_of_crowds(count: int, random: Random) -> list[dict]:
+    """Three crowds or more have every value of every setting between them."""
+    hands = {name: dealt(values, count, random) for name, values in SETTINGS.items()}
+    return [
+        {name: hand[number] for name, hand in hands.items()} for number in range(count)
+    ]
+
+
+def crowd(
+    size: int,
+    random: Random,
+    variables: dict,
+    sizes: tuple[int, ...],
+    is_declared: bool,
+    has_loaded_at: bool,
+) -> Crowd:
+    """Every third member has a declared model beside a binary one.
+
+    More of them would make the SQL longer than the rows make the run. Request ids are
+    those of one pool, so that members share them.
+    """
+    members, declarations = [], []
+    for number in range(size):
+        kinds = [UNDECLARED]
+        if is_declared and number % 3 == 0:
+            kinds.append(DECLARED[number // 3 % len(DECLARED)])
+        models = tuple(kind.numbered(number) for kind in kinds)
+        declarations += [model.declaration for model in models if model.classes]
+        cases = [request(models, random) for _ in range(random.choice(sizes))]
+        if number % 3 == 0:
+            cases += [random_block(model, random) for model in models]
+        predictions = [row for predictions, _ in cases for row in predictions]
+        labels = [row for _, labels in cases for row in labels]
+        if not has_loaded_at:
+            predictions = [without_loaded_at(row) for row in predictions]
+            labels = [without_loaded_at(row) for row in labels]
+        members.append((predictions, labels))
+    variables = {"log_loss_models": declarations, **variables}
+    return Crowd(members, variables, has_loaded_at)
+
+
+def random_block(model: Model, random: Random) -> Case:
+    return block(
+        model,
+        size=random.choice(BLOCK_SIZES),
+        rare=random.choice(RARE),
+        revised=random.choice(REVISED),
+        is_certain=random.random() < 0.5,
+    )

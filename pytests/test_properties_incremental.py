@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
 
-from harness import LEDGER_ONLY, UserProject
+from harness import UserProject
 from oracle import (
     GRAINS,
     RELATIVE_TOLERANCE,
@@ -28,18 +29,49 @@ from strategies import (
     UNDECLARED,
     DataSet,
     Row,
-    data_sets,
+    crowd,
     label_row,
     prediction_row,
+    settings_of_crowds,
 )
 
 NOW = datetime(2026, 1, 1)
 ROLLUP = "int_log_loss__rollup"
+# no history is kept in these, and every run would make them
+UNREAD = [
+    "log_loss_scored_predictions",
+    "tag:log_loss_decisions",
+    "tag:log_loss_diagnosis",
+    "stg_log_loss__thresholds",
+    "stg_log_loss__suppressions",
+    "stg_log_loss__deployments",
+    "stg_log_loss__training_metrics+",
+    "log_loss_default_thresholds",
+    "log_loss_default_suppressions",
+    "log_loss_default_deployments",
+    "log_loss_default_training_metrics",
+]
+WITHOUT_UNREAD = ("--exclude", *UNREAD)
 
 
-@pytest.fixture(scope="module")
-def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("target")
+class ParsedProject(UserProject):
+    """Parsed once for all settings: parsing takes longer than a run on these rows.
+
+    The name of the database is in what was parsed, so all of them have the same.
+    """
+
+    _parsed: ClassVar[dict[Path, Manifest]] = {}
+
+    def invoke(self, *arguments: str) -> dbtRunnerResult:
+        if self.project not in self._parsed:
+            self._parsed[self.project] = super().invoke("parse").result
+        return self._invoke(dbtRunner(self._parsed[self.project]), *arguments)
+
+
+def parsed_project(directory: Path, variables: dict | None = None) -> ParsedProject:
+    return ParsedProject(
+        directory / "warehouse.duckdb", directory / "target", variables or {}
+    )
 
 
 # ------------------------------------------------------------------ loads
@@ -138,51 +170,47 @@ def check_same_rollup(actual: list[Row], expected: list[Row]) -> None:
 # ------------------------------------------------------------------ the properties
 
 
-@st.composite
-def data_sets_without_a_fixed_clock(draw: st.DrawFn) -> DataSet:
-    data = draw(data_sets(min_requests=25, max_requests=45))
-    variables = {
-        **data.variables,
-        "log_loss_as_of_date": None,
-        "log_loss_lookback_days": draw(st.sampled_from([0, 1, 3])),
-    }
-    return replace(data, variables=variables)
-
-
-@settings(
-    max_examples=5,
-    # shrinking would run dbt for minutes; the differences name the rows already
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-@given(
-    data=data_sets_without_a_fixed_clock(),
-    run_count=st.integers(2, 4),
-    seed=st.integers(0, 2**32 - 1),
-)
+@pytest.mark.parametrize("lookback_days", [0, 1, 3])
 def test_any_split_of_the_loads_equals_a_full_refresh(
-    data: DataSet, run_count: int, seed: int, target_path: Path
+    lookback_days: int, tmp_path: Path
 ) -> None:
     """After every run the marts are right; at the end the roll-up is, row by row."""
-    with TemporaryDirectory() as directory:
-        path = Path(directory) / "warehouse.duckdb"
-        project = UserProject(path, target_path, data.variables)
-        seen = replace(data, predictions=[], labels=[])
-        for number, batch in enumerate(batches(data, run_count, Random(seed))):
-            batch.load_into(project, append=number > 0)
-            seen = replace(
-                data,
-                predictions=seen.predictions + batch.predictions,
-                labels=seen.labels + batch.labels,
-            )
-            project.run(*LEDGER_ONLY)
-            check_marts(project, seen)
-        incremental = rollup(project)
-        project.run(*LEDGER_ONLY)
-        check_same_rollup(rollup(project), incremental)
+    number = [0, 1, 3].index(lookback_days)
+    random = Random(4)
+    variables = {
+        **settings_of_crowds(3, random)[number],
+        "log_loss_lookback_days": lookback_days,
+    }
+    data = crowd(
+        12,
+        random,
+        variables,
+        sizes=tuple(range(25, 46)),
+        is_declared=lookback_days != 1,
+        has_loaded_at=lookback_days != 0,
+    ).data
+    project = parsed_project(tmp_path, data.variables)
+    seen = replace(data, predictions=[], labels=[])
+    # two to four runs
+    for batch in batches(data, number + 2, random):
+        batch.load_into(project, append=bool(seen.predictions + seen.labels))
+        seen = with_rows_of(seen, batch)
+        project.run(*WITHOUT_UNREAD)
         check_marts(project, seen)
-        project.full_refresh(*LEDGER_ONLY)
-        check_same_rollup(incremental, rollup(project))
+    incremental = rollup(project)
+    project.run(*WITHOUT_UNREAD)
+    check_same_rollup(rollup(project), incremental)
+    check_marts(project, seen)
+    project.full_refresh(*WITHOUT_UNREAD)
+    check_same_rollup(incremental, rollup(project))
+
+
+def with_rows_of(data: DataSet, other: DataSet) -> DataSet:
+    return replace(
+        data,
+        predictions=data.predictions + other.predictions,
+        labels=data.labels + other.labels,
+    )
 
 
 # ------------------------------------------------------------------ single cases
@@ -192,94 +220,160 @@ def day(number: int) -> datetime:
     return datetime(2024, 3, 1, 12) + timedelta(days=number)
 
 
-def one_prediction(request_id: str, number: int, probability: float = 0.3) -> Row:
+def one_prediction(
+    request_id: str, number: int, probability: float | None = 0.3, model: str = "m"
+) -> Row:
     moment = day(number)
-    return prediction_row(UNDECLARED, request_id, "v1", moment, moment, probability)
+    row = prediction_row(UNDECLARED, request_id, "v1", moment, moment, probability)
+    return {**row, "model_name": model}
 
 
-def one_label(request_id: str, label: str | None, number: int) -> Row:
-    return label_row(UNDECLARED, request_id, label, day(number), day(number))
+def one_label(
+    request_id: str, label: str | None, number: int, model: str = "m"
+) -> Row:
+    row = label_row(UNDECLARED, request_id, label, day(number), day(number))
+    return {**row, "model_name": model}
 
 
-def test_loads_that_reach_back(user_project: UserProject) -> None:
-    """Old requests that later loads return to, far beyond the lookback."""
-    nobody = {**one_prediction("future", 0, None), "loaded_at": FAR_FUTURE}
-    # a later event, but loaded before the one it follows: that posts nothing any more
-    overtaking = {**one_label("overtaken", "0", 5), "loaded_at": day(2)}
-    run_in_steps(
-        user_project,
-        (
-            [one_prediction(name, 0) for name in ("returning", "overtaken", "copied")]
-            + [nobody],
-            [
-                one_label("returning", "1", 1),
-                one_label("copied", "1", 1),
-                one_label("before its prediction", "1", 1),
-                one_label("overtaken", "1", 4),
-            ],
-        ),
-        ([], [overtaking]),
-        (
-            [one_prediction("before its prediction", 20)]
-            + [one_prediction("copied", 20, 0.9)],
-            [one_label("returning", None, 20)]
-            + [{**one_label("copied", "1", 1), "loaded_at": day(20)}],
-        ),
-        ([], [one_label("returning", "0", 40)]),
+def timeless(request_id: str) -> Row:
+    row = one_prediction(request_id, 0, model="timeless")
+    return {**row, "predicted_at": None, "loaded_at": None}
+
+
+# Loads of cases that share one project, each with a model of its own. No other case
+# has rows of days 6 to 9, 13 and 15.
+LOADS: dict[str, tuple[list[Row], list[Row]]] = {
+    "first": (
+        [one_prediction(name, 0) for name in ("returning", "overtaken", "late copy")]
+        # belongs to nobody: rejected, and loaded in the future
+        + [{**one_prediction("future", 0, None), "loaded_at": FAR_FUTURE}]
+        + [one_prediction("r", 0, model="2099")]
+        + [{**one_prediction("far off", 1, model="2099"), "loaded_at": FAR_FUTURE}]
+        + [one_prediction("r", 0, model="timeless"), timeless("u")]
+        + [one_prediction("r1", 1, model="beyond")],
+        [one_label("returning", "1", 1)]
+        + [one_label("late copy", "1", 1)]
+        + [one_label("before its prediction", "1", 1)]
+        + [one_label("overtaken", "1", 4)]
+        + [{**one_label("r", "1", 1, model="2099"), "labeled_at": FAR_FUTURE}],
+    ),
+    "second": (
+        [one_prediction("s", 1, model="2099")],
+        [one_label("r", "0", 1, model="2099")]
+        # a later event, but loaded before the one it follows: that posts nothing any
+        # more
+        + [{**one_label("overtaken", "0", 5), "loaded_at": day(2)}],
+    ),
+    "with an original": (
+        [one_prediction("t", 2, model="2099")]
+        + [one_prediction("copied", 9, 0.9, model="copies")],
+        [one_label("s", "1", 2, model="2099")]
+        + [one_label("copied", "1", 9, model="copies")],
+    ),
+    "with a copy loaded earlier": (
+        [one_prediction("copied", 8, 0.2, model="copies")],
+        [],
+    ),
+    "with days to delete": (
+        [one_prediction("r", 10, model="deleted")]
+        + [one_prediction("t", 13, model="deleted")],
+        [one_label("r", "1", 11, model="deleted")]
+        + [one_label("r", "0", 15, model="deleted")],
+    ),
+    "reaching back": (
+        [one_prediction("before its prediction", 20)]
+        + [one_prediction("late copy", 20, 0.9)]
+        + [one_prediction("s", 20, model="timeless"), timeless("v")],
+        [one_label("returning", None, 20)]
+        + [{**one_label("late copy", "1", 1), "loaded_at": day(20)}],
+    ),
+    "last": ([timeless("w")], [one_label("returning", "0", 40)]),
+}
+DELETED_DAYS = {day(13), day(15)}
+TOO_LATE = one_label("r1", "1", 2, model="beyond")
+
+
+def loaded(name: str) -> DataSet:
+    """Everything until this load."""
+    data = DataSet([], [], {}, True)
+    for load, (predictions, labels) in LOADS.items():
+        data = with_rows_of(data, DataSet(predictions, labels, {}, True))
+        if load == name:
+            break
+    return data
+
+
+def as_restated() -> DataSet:
+    """A label that came too late for the lookback, and two days without their rows."""
+    data = loaded("last")
+
+    def kept(rows: list[Row]) -> list[Row]:
+        return [row for row in rows if row["loaded_at"] not in DELETED_DAYS]
+
+    return replace(
+        data,
+        predictions=kept(data.predictions),
+        labels=[*kept(data.labels), TOO_LATE],
     )
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, UserProject]:
+    """The project after the run that followed each load, and after what came then."""
+    directory = tmp_path_factory.mktemp("cases")
+    project = parsed_project(directory)
+    copies = {}
+
+    def run(name: str) -> None:
+        project.run(*WITHOUT_UNREAD)
+        path = directory / f"{len(copies)}.duckdb"
+        # what is in the write-ahead log would stay behind
+        project.query("checkpoint")
+        shutil.copy(project.path, path)
+        copies[name] = replace(project, path=path)
+
+    for name, (predictions, labels) in LOADS.items():
+        load = DataSet(predictions, labels, {}, True)
+        load.load_into(project, append=bool(copies))
+        run(name)
+    DataSet([], [TOO_LATE], {}, True).load_into(project, append=True)
+    run("too late")
+    as_restated().load_into(project)
+    project.variables = {"log_loss_reprocess_from": "2024-03-02"}
+    run("restated")
+    return copies
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_loads_that_reach_back(load: str, cases: dict[str, UserProject]) -> None:
+    """Old requests that later loads return to, far beyond the lookback."""
+    check_marts(cases[load], loaded(load))
 
 
 def test_a_row_beyond_the_lookback_needs_and_gets_a_restatement(
-    user_project: UserProject,
+    cases: dict[str, UserProject],
 ) -> None:
     """Otherwise no test would notice that nothing is ever left out."""
-    on_time = DataSet([one_prediction(f"r{n}", n) for n in range(20)], [], {}, True)
-    on_time.load_into(user_project)
-    user_project.run(*LEDGER_ONLY)
-    late = DataSet([], [one_label("r1", "1", 2)], {}, True)
-    late.load_into(user_project, append=True)
-    user_project.run(*LEDGER_ONLY)
-    assert labeled_count(user_project) == 0
-    user_project.variables = {"log_loss_reprocess_from": "2024-03-02"}
-    user_project.run(*LEDGER_ONLY)
-    assert labeled_count(user_project) == 1
-    check_marts(user_project, replace(on_time, labels=late.labels))
+    assert labeled_count(cases["too late"], "beyond") == 0
+    # nothing else of it is in any mart either
+    check_marts(cases["too late"], loaded("last"))
+    assert labeled_count(cases["restated"], "beyond") == 1
+    check_marts(cases["restated"], as_restated())
 
 
 def test_a_restatement_empties_the_partitions_of_deleted_rows(
-    user_project: UserProject,
+    cases: dict[str, UserProject],
 ) -> None:
     """Strategies replace partitions that have new rows; these have none left."""
-    kept = DataSet(
-        [one_prediction("r", 0), one_prediction("s", 9)],
-        [one_label("r", "1", 1)],
-        {},
-        True,
-    )
-    deleted = DataSet([one_prediction("t", 4)], [one_label("r", "0", 6)], {}, True)
-    kept.load_into(user_project)
-    deleted.load_into(user_project, append=True)
-    user_project.run(*LEDGER_ONLY)
-    kept.load_into(user_project)
-    user_project.variables = {"log_loss_reprocess_from": "2024-03-02"}
-    user_project.run(*LEDGER_ONLY)
-    check_marts(user_project, kept)
+    for number in (13, 15):
+        assert entries_on(cases["too late"], number)
+        assert not entries_on(cases["restated"], number)
 
 
-def run_in_steps(project: UserProject, *steps: tuple[list[Row], list[Row]]) -> DataSet:
-    """Load, run, compare, and again; what was loaded in all."""
-    seen = DataSet([], [], {}, True)
-    for number, (predictions, labels) in enumerate(steps):
-        step = DataSet(predictions, labels, {}, True)
-        step.load_into(project, append=number > 0)
-        seen = replace(
-            seen,
-            predictions=seen.predictions + predictions,
-            labels=seen.labels + labels,
-        )
-        project.run(*LEDGER_ONLY)
-        check_marts(project, seen)
-    return seen
+def entries_on(project: UserProject, number: int) -> list[Row]:
+    """Those of a revision too, whose counts add up to nothing."""
+    recorded_date = day(number).date()
+    return [row for row in rollup(project) if row["recorded_date"] == recorded_date]
 
 
 def recorded_on(project: UserProject, number: int) -> dict[str, int]:
@@ -293,77 +387,57 @@ def recorded_on(project: UserProject, number: int) -> dict[str, int]:
 
 
 def test_a_copy_loaded_earlier_that_comes_later_takes_over(
-    user_project: UserProject,
+    cases: dict[str, UserProject],
 ) -> None:
     """What was accepted on one date is a duplicate, and another date has it."""
-    known = [one_prediction("other", 0)]
-    seen = run_in_steps(
-        user_project,
-        (known + [one_prediction("copied", 9, 0.9)], [one_label("copied", "1", 9)]),
-    )
-    assert recorded_on(user_project, 9) == {"prediction": 1, "new": 1}
-    earlier = [one_prediction("copied", 8, 0.2)]
-    replace(seen, predictions=earlier, labels=[]).load_into(user_project, append=True)
-    user_project.run(*LEDGER_ONLY)
-    assert recorded_on(user_project, 8) == {"prediction": 1}
-    assert recorded_on(user_project, 9) == {"rejection": 1, "new": 1}
-    check_marts(user_project, replace(seen, predictions=seen.predictions + earlier))
+    before, after = cases["with an original"], cases["with a copy loaded earlier"]
+    assert recorded_on(before, 9) == {"prediction": 1, "new": 1}
+    assert recorded_on(after, 8) == {"prediction": 1}
+    assert recorded_on(after, 9) == {"rejection": 1, "new": 1}
 
 
 def test_one_timestamp_in_2099_moves_no_clock_and_no_cutoff(
-    user_project: UserProject,
+    cases: dict[str, UserProject],
 ) -> None:
-    far_off = {**one_prediction("far off", 1), "loaded_at": FAR_FUTURE}
-    also_far_off = {**one_label("r", "1", 1), "labeled_at": FAR_FUTURE}
-    run_in_steps(
-        user_project,
-        ([one_prediction("r", 0), far_off], [also_far_off]),
-        ([one_prediction("s", 1)], [one_label("r", "0", 1)]),
-        ([one_prediction("t", 2)], [one_label("s", "1", 2)]),
-    )
-    assert labeled_count(user_project) == 2
-    [clock] = user_project.mart_rows("int_log_loss__clock")
-    assert clock["as_of_date"] == day(2).date()
+    assert labeled_count(cases["with an original"], "2099") == 2
+    for load, number in {"first": 4, "with an original": 9, "last": 40}.items():
+        [clock] = cases[load].mart_rows("int_log_loss__clock")
+        assert clock["as_of_date"] == day(number).date()
 
 
 def test_rows_without_any_time_are_seen_by_every_run(
-    user_project: UserProject,
+    cases: dict[str, UserProject],
 ) -> None:
-    def timeless(request_id: str) -> Row:
-        row = one_prediction(request_id, 0)
-        return {**row, "predicted_at": None, "loaded_at": None}
-
-    run_in_steps(
-        user_project,
-        ([one_prediction("r", 0), timeless("u")], []),
-        ([one_prediction("s", 20), timeless("v")], []),
-        ([timeless("w")], []),
-    )
-    [count] = user_project.rows(
-        "select sum(row_count) as n from log_loss_rejections"
-        " where reason = 'missing_predicted_at'"
-    )
-    assert count["n"] == 3
+    for load, expected in {"first": 1, "reaching back": 2, "last": 3}.items():
+        [count] = cases[load].rows(
+            "select sum(row_count) as n from log_loss_rejections"
+            " where reason = 'missing_predicted_at'"
+        )
+        assert count["n"] == expected
 
 
 @pytest.mark.parametrize("had_it", [True, False], ids=["disappears", "appears"])
 def test_a_loaded_at_that_comes_or_goes_stops_the_next_run(
-    user_project: UserProject, had_it: bool
+    had_it: bool, tmp_path: Path
 ) -> None:
     """Sums dated by one clock cannot be added to sums dated by another."""
     before = DataSet([one_prediction("r", 0)], [one_label("r", "1", 3)], {}, had_it)
     after = replace(before, has_loaded_at=not had_it)
-    before.with_the_columns_of_its_tables().load_into(user_project)
-    user_project.run(*LEDGER_ONLY)
-    stored = rollup(user_project)
-    after.with_the_columns_of_its_tables().load_into(user_project)
+    project = parsed_project(tmp_path)
+    before.with_the_columns_of_its_tables().load_into(project)
+    project.run(*WITHOUT_UNREAD)
+    stored = rollup(project)
+    after.with_the_columns_of_its_tables().load_into(project)
     with pytest.raises(AssertionError, match="--full-refresh"):
-        user_project.run(*LEDGER_ONLY)
-    assert rollup(user_project) == stored
-    user_project.full_refresh(*LEDGER_ONLY)
-    check_marts(user_project, after.with_the_columns_of_its_tables())
+        project.run(*WITHOUT_UNREAD)
+    assert rollup(project) == stored
+    project.full_refresh(*WITHOUT_UNREAD)
+    check_marts(project, after.with_the_columns_of_its_tables())
 
 
-def labeled_count(project: UserProject) -> int:
-    query = "select sum(labeled_count) as n from main.log_loss_daily"
+def labeled_count(project: UserProject, model_name: str) -> int:
+    query = (
+        "select coalesce(sum(labeled_count), 0) as n from main.log_loss_daily"
+        f" where model_name = '{model_name}'"
+    )
     return int(project.rows(query)[0]["n"])

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
 
 from harness import UserProject
 from oracle import (
@@ -27,34 +25,33 @@ from oracle import (
     scikit_learn_mean_loss,
 )
 from strategies import (
+    CLOCKS,
+    DECLARED,
     THREE_CLASSES,
     UNDECLARED,
     DataSet,
-    data_sets,
+    clock,
+    crowd,
+    dealt,
     label_row,
     prediction_row,
+    request,
+    settings_of_crowds,
 )
+from test_properties_incremental import parsed_project
 
 PREDICTION_GRAIN = ["request_id", "model_name", "model_version"]
 DAY_GRAIN = ["metric_date", "model_name", "model_version"]
 
 
-@pytest.fixture(scope="module")
-def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all examples: what dbt parsed is not parsed again."""
-    return tmp_path_factory.mktemp("target")
-
-
-def check(data: DataSet, target_path: Path) -> None:
+def check(data: DataSet, directory: Path) -> None:
     """Build the package on the rows and compare everything it says."""
-    with TemporaryDirectory() as directory:
-        path = Path(directory) / "warehouse.duckdb"
-        project = UserProject(path, target_path, data.variables)
-        data.load_into(project)
-        project.run()
-        oracle = Oracle(data.predictions, data.labels, data.variables)
-        check_marts(project, oracle)
-        check_invariants(project, oracle)
+    project = parsed_project(directory, data.variables)
+    data.load_into(project)
+    project.run()
+    oracle = Oracle(data.predictions, data.labels, data.variables)
+    check_marts(project, oracle)
+    check_invariants(project, oracle)
 
 
 def check_marts(project: UserProject, oracle: Oracle) -> None:
@@ -154,11 +151,11 @@ def check_marts_agree_with_each_other(project: UserProject, oracle: Oracle) -> N
     for cohort in oracle.settings.cohorts:
         parts[cohort] = [row for row in cohort_rows if row["cohort_name"] == cohort]
     for name, rows in parts.items():
+        of_day = defaultdict(list)
+        for row in rows:
+            of_day[tuple(row[name] for name in DAY_GRAIN)].append(row)
         for key, day in daily.items():
-            of_day = [
-                row for row in rows if tuple(row[name] for name in DAY_GRAIN) == key
-            ]
-            check_parts_add_up(name, day, of_day, oracle)
+            check_parts_add_up(name, day, of_day[key], oracle)
 
 
 def check_parts_add_up(name: str, day: dict, parts: list[dict], oracle: Oracle) -> None:
@@ -258,26 +255,27 @@ def check_losses_are_possible(project: UserProject, epsilon: float) -> None:
 # ------------------------------------------------------------------ the properties
 
 
-@settings(
-    max_examples=20,
-    # shrinking would run dbt for minutes; the differences name the rows already
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-@given(data=data_sets())
-def test_hostile_data(data: DataSet, target_path: Path) -> None:
-    check(data, target_path)
+MEMBERS = 12
 
 
-@settings(
-    max_examples=4,
-    # shrinking would run dbt for minutes; the differences name the rows already
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-@given(data=data_sets(min_requests=0, max_requests=2))
-def test_hardly_any_data(data: DataSet, target_path: Path) -> None:
-    check(data, target_path)
+@pytest.mark.parametrize("number", range(len(CLOCKS)))
+def test_hostile_data(number: int, tmp_path: Path) -> None:
+    """A dozen data sets side by side, in projects that have every setting."""
+    random = Random(5)
+    as_of_date = clock(dealt(CLOCKS, len(CLOCKS), random)[number])
+    variables = settings_of_crowds(len(CLOCKS), random)[number]
+    variables |= {"log_loss_lookback_days": 3}
+    if as_of_date is not None:
+        variables["log_loss_as_of_date"] = as_of_date
+    data = crowd(
+        MEMBERS,
+        Random(number),
+        variables,
+        sizes=tuple(range(50, 81)),
+        is_declared=dealt((True, False), len(CLOCKS), random)[number],
+        has_loaded_at=dealt((True, True, True, False), len(CLOCKS), random)[number],
+    ).data
+    check(data, tmp_path)
 
 
 NOON = datetime(2024, 3, 1, 12)
@@ -300,14 +298,33 @@ LABEL = label_row(UNDECLARED, "r", "1", NOON, None)
     ],
 )
 def test_almost_empty_inputs(
-    predictions: list[dict], labels: list[dict], target_path: Path
+    predictions: list[dict], labels: list[dict], tmp_path: Path
 ) -> None:
     variables = {
         "log_loss_models": [THREE_CLASSES.declaration],
         "log_loss_cohorts": ["region"],
     }
     data = DataSet(predictions, labels, variables, has_loaded_at=False)
-    check(data.with_the_columns_of_its_tables(), target_path)
+    check(data.with_the_columns_of_its_tables(), tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hardly_any_data(seed: int, tmp_path: Path) -> None:
+    """Of all kinds of models two requests at most, with all that may be wrong."""
+    random = Random(seed)
+    models = (UNDECLARED, *DECLARED) if seed % 2 else (UNDECLARED,)
+    cases = [request(models, random) for _ in range(1 + seed // 2)]
+    variables = {
+        **settings_of_crowds(4, Random(6))[seed],
+        "log_loss_models": [model.declaration for model in models if model.classes],
+    }
+    data = DataSet(
+        predictions=[row for predictions, _ in cases for row in predictions],
+        labels=[row for _, labels in cases for row in labels],
+        variables=variables,
+        has_loaded_at=seed != 1,
+    )
+    check(data.with_the_columns_of_its_tables(), tmp_path)
 
 
 def withdrawn(version: str, sure_count: int, random: Random) -> tuple[list, list]:
@@ -335,7 +352,7 @@ def withdrawn(version: str, sure_count: int, random: Random) -> tuple[list, list
     return predictions, labels
 
 
-def test_what_is_taken_back_leaves_no_residue(target_path: Path) -> None:
+def test_what_is_taken_back_leaves_no_residue(tmp_path: Path) -> None:
     """Differences of equal sums are not exactly 0, and must not show as numbers."""
     random = Random(1)
     versions = [
@@ -347,4 +364,4 @@ def test_what_is_taken_back_leaves_no_residue(target_path: Path) -> None:
         variables={"log_loss_weight": "amount"},
         has_loaded_at=True,
     )
-    check(data, target_path)
+    check(data, tmp_path)

@@ -1,8 +1,9 @@
 """Any history of loads, runs, restatements and changed settings ends as a full refresh.
 
-After every run all marts equal a direct computation on the rows loaded so far, which
-is what a full refresh gives; at the end one is made, and its roll-up compared row by
-row. Rows come up to the lookback after their load time, in any order, in loads of no
+A world is one project in which many histories load side by side, each with models of
+its own. After every run all marts equal a direct computation on the rows loaded so far,
+which is what a full refresh gives; at the end one is made, and its roll-up compared row
+by row. Rows come up to the lookback after their load time, in any order, in loads of no
 day or of several; runs come in between, or do not.
 """
 
@@ -15,27 +16,16 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
-from typing import ClassVar
 
 import pytest
-from dbt.cli.main import dbtRunner, dbtRunnerResult
-from dbt.contracts.graph.manifest import Manifest
-from hypothesis import HealthCheck, Phase, note, seed, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
 
-from harness import PROJECT, UserProject, messages
+from harness import PROJECT, messages
 from oracle import usable_load_time, with_usable_times
-from strategies import DataSet, Row, data_sets
+from strategies import Crowd, Row, crowd, dealt, settings_of_crowds
 from test_properties_incremental import (
     NOW,
+    UNREAD,
+    ParsedProject,
     arrival,
     check_marts,
     check_same_rollup,
@@ -43,23 +33,11 @@ from test_properties_incremental import (
 )
 
 PACKAGE = Path(__file__).parent.parent
-EXAMPLES = int(os.environ.get("LOG_LOSS_HISTORIES", "24"))
-PARTS = 4
-# no history is kept in these, and every run would make them
-UNREAD = [
-    "log_loss_scored_predictions",
-    "tag:log_loss_decisions",
-    "tag:log_loss_diagnosis",
-    "stg_log_loss__thresholds",
-    "stg_log_loss__suppressions",
-    "stg_log_loss__deployments",
-    "stg_log_loss__training_metrics+",
-    "log_loss_default_thresholds",
-    "log_loss_default_suppressions",
-    "log_loss_default_deployments",
-    "log_loss_default_training_metrics",
-]
-DAYS = st.sampled_from([0, 1, 1, 2, 5])
+HISTORIES = int(os.environ.get("LOG_LOSS_HISTORIES", "240"))
+HISTORIES_OF_A_WORLD = 60
+# fewer would not have every setting
+WORLDS = max(4, -(-HISTORIES // HISTORIES_OF_A_WORLD))
+DAYS = (0, 1, 1, 2, 5)
 COHORTS = {(): ["region"], ("region",): ["region", "device"]}
 
 
@@ -69,68 +47,33 @@ def load_date(row: Row) -> date | None:
     return loaded_at and loaded_at.date()
 
 
-class ParsedProject(UserProject):
-    """Parsed once for all settings: parsing takes longer than a run on these rows.
-
-    The name of the database is in what was parsed, so all of them have the same.
-    """
-
-    _parsed: ClassVar[dict[Path, Manifest]] = {}
-
-    def invoke(self, *arguments: str) -> dbtRunnerResult:
-        if self.project not in self._parsed:
-            self._parsed[self.project] = super().invoke("parse").result
-        return self._invoke(dbtRunner(self._parsed[self.project]), *arguments)
-
-
-class Histories(RuleBasedStateMachine):
+class World:
     """What a warehouse may see; the last run made is checked at once."""
 
-    project_path: Path = PROJECT
-    target_path: Path
-    lookbacks: tuple[int, ...] = (0, 1, 3)
-
-    @initialize(
-        data=data_sets(min_requests=8, max_requests=20),
-        lookback=st.integers(0, 99),
-        arrivals_seed=st.integers(0, 2**32 - 1),
-    )
-    def start(self, data: DataSet, lookback: int, arrivals_seed: int) -> None:
-        lookback_days = self.lookbacks[lookback % len(self.lookbacks)]
-        self.directory = TemporaryDirectory()
-        self.variables = {
-            **data.variables,
-            "log_loss_as_of_date": None,
-            "log_loss_lookback_days": lookback_days,
-        }
-        self.project = ParsedProject(
-            Path(self.directory.name) / "warehouse.duckdb",
-            self.target_path,
-            self.variables,
-            self.project_path,
-        )
-        random = Random(arrivals_seed)
+    def __init__(self, histories: Crowd, project: ParsedProject, random: Random):
+        self.random = random
+        self.variables = histories.variables
+        self.project = project
+        lookback_days = self.variables["log_loss_lookback_days"]
+        # the latest that rows of a history come is its own
         self.to_come = sorted(
             [
-                (arrival(row, time, lookback_days, random), table, number)
-                for table, time in (
-                    ("predictions", "predicted_at"),
-                    ("labels", "labeled_at"),
+                (arrival(row, time, number % (lookback_days + 1), random), table, row)
+                for number, member in enumerate(histories.members)
+                for table, time, rows in zip(
+                    ("predictions", "labels"),
+                    ("predicted_at", "labeled_at"),
+                    member,
+                    strict=True,
                 )
-                for number, row in enumerate(getattr(data, table))
-            ]
+                for row in rows
+            ],
+            key=lambda entry: entry[0],
         )
-        self.data = data
-        self.seen = replace(data, predictions=[], labels=[], variables=self.variables)
-        self.seen.load_into(self.project)
-        self.load(3)
-        self.run_with()
+        self.seen = replace(histories, members=[]).data
+        self.seen.load_into(project)
 
     # ------------------------------------------------------------------ loads
-
-    @rule(days=DAYS)
-    def only_load(self, days: int) -> None:
-        self.load(days)
 
     def load(self, days: int) -> None:
         """All that arrives until so many days after what arrives next."""
@@ -139,23 +82,16 @@ class Histories(RuleBasedStateMachine):
         until: date = self.to_come[0][0] + timedelta(days)
         arrived = [entry for entry in self.to_come if entry[0] < until]
         self.to_come = self.to_come[len(arrived) :]
-        self.add(
-            self.rows("predictions", arrived),
-            self.rows("labels", arrived),
-        )
-
-    def rows(self, table: str, arrived: list[tuple]) -> list[Row]:
-        return [getattr(self.data, name)[n] for _, name, n in arrived if name == table]
-
-    def add(self, predictions: list[Row], labels: list[Row]) -> None:
-        note(f"{len(predictions)} predictions and {len(labels)} labels")
-        replace(self.seen, predictions=predictions, labels=labels).load_into(
-            self.project, append=True
-        )
+        new = replace(
+            self.seen,
+            predictions=[row for _, table, row in arrived if table == "predictions"],
+            labels=[row for _, table, row in arrived if table == "labels"],
+        ).with_the_columns_of_its_tables()
+        new.load_into(self.project, append=True)
         self.seen = replace(
             self.seen,
-            predictions=self.seen.predictions + predictions,
-            labels=self.seen.labels + labels,
+            predictions=self.seen.predictions + new.predictions,
+            labels=self.seen.labels + new.labels,
         )
 
     # ------------------------------------------------------------------ runs
@@ -165,104 +101,123 @@ class Histories(RuleBasedStateMachine):
         self.project.run("--exclude", *UNREAD, *arguments)
         check_marts(self.project, replace(self.seen, variables=self.variables))
 
-    @rule(days=DAYS)
-    def run(self, days: int) -> None:
-        self.load(days)
+    def load_again_and_run(self) -> None:
+        self.load(self.random.choice(DAYS))
         self.run_with()
 
-    @rule(days=DAYS)
-    def run_twice(self, days: int) -> None:
-        self.load(days)
+    def run_twice(self) -> None:
         self.run_with()
         before = rollup(self.project)
         self.run_with()
         check_same_rollup(rollup(self.project), before)
 
-    @rule(days=DAYS)
-    def full_refresh(self, days: int) -> None:
-        self.load(days)
+    def full_refresh(self) -> None:
         self.run_with("--full-refresh")
 
-    @rule(days=DAYS, day=st.integers(0, 20))
-    def reprocess(self, days: int, day: int) -> None:
-        self.load(days)
-        from_date = (date(2024, 2, 25) + timedelta(day)).isoformat()
-        self.run_with(log_loss_reprocess_from=from_date)
+    def reprocess(self) -> None:
+        from_date = date(2024, 2, 25) + timedelta(self.random.randint(0, 20))
+        self.run_with(log_loss_reprocess_from=from_date.isoformat())
 
-    @rule(choice=st.integers(0, 99))
-    def delete_a_day(self, choice: int) -> None:
-        """Sources should not shrink; a restatement from that day makes up for it."""
-        days = sorted({*map(load_date, self.seen.predictions + self.seen.labels)} - {None})
-        if not days:
-            return
-        day = days[choice % len(days)]
+    def delete_days(self) -> None:
+        """Sources should not shrink; a restatement from that day makes up for it.
+
+        One day is gone, and of another one request in two.
+        """
+        rows = self.seen.predictions + self.seen.labels
+        days = sorted({load_date(row) for row in rows} - {None})
+        gone, thinned = self.random.sample(days, 2)
+
+        def is_kept(row: Row) -> bool:
+            if load_date(row) == thinned:
+                return str(row["request_id"]).endswith(tuple("02468"))
+            return load_date(row) != gone
+
         self.seen = replace(
             self.seen,
-            predictions=[r for r in self.seen.predictions if load_date(r) != day],
-            labels=[r for r in self.seen.labels if load_date(r) != day],
+            predictions=[row for row in self.seen.predictions if is_kept(row)],
+            labels=[row for row in self.seen.labels if is_kept(row)],
         )
         self.seen.load_into(self.project)
-        self.run_with(log_loss_reprocess_from=day.isoformat())
+        self.run_with(log_loss_reprocess_from=min(gone, thinned).isoformat())
 
     # ------------------------------------------------------------------ settings
 
-    @rule(is_restated=st.booleans())
-    def change_epsilon(self, is_restated: bool) -> None:
-        epsilon = 1e-9 if self.variables["log_loss_epsilon"] != 1e-9 else 1e-15
-        self.change("log_loss_epsilon", epsilon, is_restated)
-
-    @precondition(lambda self: tuple(self.variables["log_loss_cohorts"]) in COHORTS)
-    @rule(is_restated=st.booleans())
-    def add_a_cohort(self, is_restated: bool) -> None:
-        cohorts = COHORTS[tuple(self.variables["log_loss_cohorts"])]
-        self.change("log_loss_cohorts", cohorts, is_restated)
-
-    def change(self, variable: str, value: object, is_restated: bool) -> None:
+    def change_settings(self) -> None:
         """Sums made under two settings are never mixed: refused, or all made anew."""
-        self.project.variables = {**self.variables, variable: value}
-        refused = self.project.invoke("run", "--select", "int_log_loss__rollup")
-        assert not refused.success, f"{variable} was changed silently"
-        assert variable in "\n".join(messages(refused))
-        if is_restated:
-            self.variables = {**self.variables, variable: value}
+        epsilon = 1e-9 if self.variables["log_loss_epsilon"] != 1e-9 else 1e-15
+        changes = {"log_loss_epsilon": epsilon}
+        cohorts = tuple(self.variables["log_loss_cohorts"])
+        if cohorts in COHORTS:
+            changes["log_loss_cohorts"] = COHORTS[cohorts]
+        for variable, value in changes.items():
+            self.project.variables = {**self.variables, variable: value}
+            refused = self.project.invoke("run", "--select", "int_log_loss__rollup")
+            assert not refused.success, f"{variable} was changed silently"
+            assert variable in "\n".join(messages(refused))
+        if self.random.random() < 0.5:
+            variable = self.random.choice(list(changes))
+            self.variables = {**self.variables, variable: changes[variable]}
             self.run_with("--full-refresh")
-
-    # ------------------------------------------------------------------ the end
-
-    def teardown(self) -> None:
-        if not hasattr(self, "directory"):
-            return
-        with self.directory:
-            self.load(30)
+        else:
             self.run_with()
-            incremental = rollup(self.project)
-            self.run_with("--full-refresh")
-            check_same_rollup(incremental, rollup(self.project))
+
+    # ------------------------------------------------------------------ a whole life
+
+    def play(self, *operations: Callable[[World], None]) -> None:
+        """A run on the first days, these after more of them, and the rest at the end."""
+        self.load(3)
+        self.run_with()
+        for operation in operations:
+            self.load(self.random.choice(DAYS))
+            operation(self)
+        self.load(30)
+        self.run_with()
+        incremental = rollup(self.project)
+        self.run_with("--full-refresh")
+        check_same_rollup(incremental, rollup(self.project))
 
 
-def check(machine: type[Histories], number: int, examples: int) -> None:
-    run_state_machine_as_test(
-        seed(number)(machine),
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=5,
-            derandomize=False,
-            database=None,
-            deadline=None,
-            report_multiple_bugs=False,
-            # shrinking would run dbt for an hour; the differences name the rows
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+OPERATIONS = [
+    World.load_again_and_run,
+    World.run_twice,
+    World.full_refresh,
+    World.reprocess,
+    World.delete_days,
+    World.change_settings,
+]
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_every_history_ends_as_a_full_refresh(part: int, tmp_path: Path) -> None:
-    class Part(Histories):
-        target_path = tmp_path / "target"
+def settings_of_worlds() -> list[dict]:
+    """What each crowd is made with; between them every value of every setting."""
+    random = Random(2)
+    lookbacks = dealt((0, 1, 3), WORLDS, random)
+    are_declared = dealt((True, False), WORLDS, random)
+    have_loaded_at = dealt((True, True, True, False), WORLDS, random)
+    return [
+        {
+            "variables": {**variables, "log_loss_lookback_days": lookback_days},
+            "is_declared": is_declared,
+            "has_loaded_at": has_loaded_at,
+        }
+        for variables, lookback_days, is_declared, has_loaded_at in zip(
+            settings_of_crowds(WORLDS, random),
+            lookbacks,
+            are_declared,
+            have_loaded_at,
+            strict=True,
+        )
+    ]
 
-    check(Part, part, -(-EXAMPLES // PARTS))
+
+@pytest.mark.parametrize("number", range(WORLDS))
+def test_every_history_ends_as_a_full_refresh(number: int, tmp_path: Path) -> None:
+    """Every world sees everything that may happen, in an order of its own."""
+    random = Random(number)
+    settings = settings_of_worlds()[number]
+    histories = crowd(HISTORIES_OF_A_WORLD, random, sizes=tuple(range(8, 21)), **settings)
+    project = ParsedProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
+    operations = random.sample(OPERATIONS, len(OPERATIONS))
+    World(histories, project, random).play(*operations)
 
 
 # ------------------------------------------------------------------ broken variants
@@ -306,24 +261,25 @@ def change_file(path: Path, old: str, new: str) -> None:
 def test_a_broken_package_is_caught(
     break_it: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    """Histories that cannot fail would prove nothing.
-
-    Which ones are drawn changes with any line of this code, so that they may be many;
-    rows come late in all of them, and one of the first dozen fails.
-    """
-    project = tmp_path / "project"
-    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("dbt_packages"))
-    package = project / "dbt_packages" / "log_loss"
+    """Histories that cannot fail would prove nothing."""
+    copy = tmp_path / "project"
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("dbt_packages"))
+    package = copy / "dbt_packages" / "log_loss"
     package.mkdir(parents=True)
     for part in ("macros", "models", "tests", "seeds"):
         shutil.copytree(PACKAGE / part, package / part)
     shutil.copy(PACKAGE / "dbt_project.yml", package)
     break_it(package)
-
-    class Broken(Histories):
-        project_path = project
-        target_path = tmp_path / "target"
-        lookbacks = (3,)
-
+    random = Random(0)
+    variables = {
+        **settings_of_crowds(3, random)[0],
+        "log_loss_lookback_days": 3,
+    }
+    histories = crowd(
+        30, random, variables, (8, 14, 20), is_declared=False, has_loaded_at=True
+    )
+    project = ParsedProject(
+        tmp_path / "warehouse.duckdb", tmp_path / "target", project=copy
+    )
     with pytest.raises(AssertionError, match="differences, the first of them"):
-        check(Broken, 0, 100)
+        World(histories, project, random).play(World.delete_days)
