@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
 
 PROJECT = Path(__file__).parent
 HISTORY_START = date(2013, 9, 1)
@@ -240,13 +242,14 @@ def load_until(database: Path, since: date | None, day: date) -> None:
             )
 
 
-def dbt(*arguments: str) -> None:
-    result = dbtRunner().invoke(
+def dbt(*arguments: str, parsed: Manifest | None = None) -> dbtRunnerResult:
+    result = dbtRunner(parsed).invoke(
         ["--quiet", *arguments]
         + ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
     )
     if not result.success:
         raise SystemExit(f"dbt {' '.join(arguments)} failed: {result.exception}")
+    return result
 
 
 # --------------------------------------------------------------------------------------
@@ -263,8 +266,14 @@ def alerts_of(database: Path, after: date, until: date) -> list[dict]:
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def play(year: Path, database: Path) -> list[dict]:
-    """Every alert as it was raised on its day; of the days before START all at once."""
+def play(
+    year: Path, database: Path, days: Iterable[int] = range(DAYS)
+) -> list[dict]:
+    """Every alert as it was raised on its day; of the days before START all at once.
+
+    `days` are those on which the package runs, counted from START. What was raised on a
+    day between two of them is noted at the later.
+    """
     database.unlink(missing_ok=True)
     with duckdb.connect(str(database)) as connection:
         load_history(connection, year)
@@ -272,14 +281,14 @@ def play(year: Path, database: Path) -> list[dict]:
         dbt("deps")
     os.environ["GAMEDAY_DUCKDB_PATH"] = str(database)
     folder = str(database.parent / "target")
+    paths = ("--target-path", folder, "--log-path", folder)
+    # to parse takes a third as long as to run
+    parsed = dbt("parse", *paths).result
     since, raised = None, []
-    for number in range(-1, DAYS):
+    for number in (-1, *days):
         day = START + timedelta(days=number)
         load_until(database, since, day)
-        dbt(
-            *("run", "--select", "+log_loss_alerts"),
-            *("--target-path", folder, "--log-path", folder),
-        )
+        dbt("run", "--select", "+log_loss_alerts", *paths, parsed=parsed)
         raised += alerts_of(database, since or HISTORY_START, day)
         since = day
     return raised

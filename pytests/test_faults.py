@@ -5,7 +5,6 @@ Real processes: each of these runs is a dbt of its own on a warehouse file.
 
 from __future__ import annotations
 
-import itertools
 import os
 import resource
 import shutil
@@ -42,11 +41,11 @@ REQUESTS_A_DAY = 4000
 DAYS = 20
 ROOM = 3_000_000
 STARTED = "Began running node"
-# one query that takes seconds
-SLOW = """
+# a query that lasts until the test lets it go on
+WAITS = """
 {{ config(materialized='table') }}
-select sum(sin(a.range * b.range)) as slow
-from range(8000) as a, range(30000) as b
+select *
+from read_csv('%s', columns={'number': 'int'}, header=false, auto_detect=false)
 """
 
 
@@ -123,14 +122,20 @@ def add_days(project: UserProject, first: int, last: int) -> None:
         )
 
 
-def copy_of(project: UserProject, directory: Path) -> UserProject:
-    """The same warehouse elsewhere; its file's name is the catalog's name."""
+def kept(project: UserProject, directory: Path) -> UserProject:
+    """The same warehouse elsewhere, to be read; its file's name is the catalog's name."""
     directory.mkdir()
-    shutil.copy(project.path, directory / project.path.name)
-    shutil.copytree(project.path.parent / "target", directory / "target")
-    return replace(
-        project, path=directory / project.path.name, target_path=directory / "target"
-    )
+    project.query("checkpoint")
+    shutil.copy(project.path, directory)
+    return replace(project, path=directory / project.path.name)
+
+
+def put_back(base: UserProject) -> UserProject:
+    """The warehouse where it was built: with another path dbt would parse anew."""
+    project = replace(base, path=base.target_path.parent / base.path.name)
+    project.path.with_name(f"{project.path.name}.wal").unlink(missing_ok=True)
+    shutil.copy(base.path, project.path)
+    return project
 
 
 def marts(project: UserProject) -> dict[str, pd.DataFrame]:
@@ -167,8 +172,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     add_days(project, 0, DAYS - 2)
     assert start(project).exit_code() == 0
     add_days(project, DAYS - 1, DAYS - 1)
-    project.query("checkpoint")
-    return project
+    return kept(project, directory / "kept")
 
 
 @pytest.fixture(scope="module")
@@ -178,13 +182,14 @@ def undisturbed(
     """What there is in the end, and after how many seconds, by the arguments of the run."""
     found = {}
     for arguments in ((), LEDGER_ONLY):
-        directory = tmp_path_factory.mktemp("undisturbed")
-        project = copy_of(base, directory / "copy")
+        project = put_back(base)
         process = start(project, *arguments)
         process.wait_until_it_builds()
         started = time.monotonic()
         assert process.exit_code() == 0
-        found[arguments] = project, time.monotonic() - started
+        seconds = time.monotonic() - started
+        directory = tmp_path_factory.mktemp("undisturbed") / "kept"
+        found[arguments] = kept(project, directory), seconds
     return found
 
 
@@ -196,7 +201,6 @@ def test_a_killed_run_is_made_good_by_the_next(
     number: int,
     base: UserProject,
     undisturbed: dict[tuple, tuple[UserProject, float]],
-    tmp_path: Path,
 ) -> None:
     """Killed at a random moment between its first node and its end."""
     arguments = () if number < WHOLE_KILLS else LEDGER_ONLY
@@ -206,10 +210,10 @@ def test_a_killed_run_is_made_good_by_the_next(
     else:
         span, place = KILLS - WHOLE_KILLS, number - WHOLE_KILLS
     moment = Random(number).uniform(place, place + 1) / span * seconds
-    exit_code, attempts = 0, itertools.count()
+    exit_code = 0
     # a run that was through by then was faster than the one that was timed
     while exit_code == 0:
-        project = copy_of(base, tmp_path / f"copy_{next(attempts)}")
+        project = put_back(base)
         process = start(project, *arguments)
         process.wait_until_it_builds()
         time.sleep(moment)
@@ -227,34 +231,32 @@ def test_a_killed_run_is_made_good_by_the_next(
 # ------------------------------------------------------------------ two runs at once
 
 
-@pytest.fixture
-def slow_project(tmp_path: Path) -> UserProject:
-    project = scratch_project(tmp_path, {"models/slow.sql": SLOW})
+def test_of_two_runs_at_once_one_says_why_it_stops(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    project = scratch_project(tmp_path, {"models/waits.sql": WAITS % gate})
     add_days(project, 0, 2)
-    return project
-
-
-def test_of_two_runs_at_once_one_says_why_it_stops(slow_project: UserProject) -> None:
-    first = start(slow_project)
+    first = start(project, *LEDGER_ONLY)
     first.wait_until_it_builds()
-    second = start(slow_project)
+    second = start(project, *LEDGER_ONLY)
     assert second.exit_code() != 0
     assert "Could not set lock on file" in second.output()
     assert first.process.poll() is None, "the second came too late to be at once"
+    gate.write_text("1")
     assert first.exit_code() == 0
-    after = rollup(slow_project)
-    slow_project.full_refresh()
-    check_same_rollup(after, rollup(slow_project))
+    after = rollup(project)
+    project.full_refresh(*LEDGER_ONLY, "waits")
+    check_same_rollup(after, rollup(project))
 
 
 # ------------------------------------------------------------------ no room to write
 
 
 def test_a_run_that_cannot_write_leaves_the_last_good_state(
-    base: UserProject, undisturbed: dict[tuple, tuple[UserProject, float]], tmp_path: Path
+    base: UserProject, undisturbed: dict[tuple, tuple[UserProject, float]]
 ) -> None:
     """As on a full disk: what dbt writes for itself fits, the roll-up does not."""
-    project = copy_of(base, tmp_path / "copy")
+    project = put_back(base)
     before = marts(project)
 
     def no_more_room() -> None:
@@ -272,10 +274,11 @@ def test_a_run_that_cannot_write_leaves_the_last_good_state(
 
 
 def test_text_that_is_no_number_or_time_is_rejected_and_counted(
-    tmp_path: Path,
+    base: UserProject,
 ) -> None:
     """A column that turned to text is read as far as it can be."""
-    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
+    project = put_back(base)
+    project.path.unlink()
     add_days(project, 0, 2)
     project.run(*LEDGER_ONLY)
     before = marts(project)
@@ -295,7 +298,7 @@ def test_text_that_is_no_number_or_time_is_rejected_and_counted(
         update raw.labels set labeled_at = 'n/a' where request_id = '1-9';
         """
     )
-    project.full_refresh()
+    project.full_refresh(*LEDGER_ONLY)
     reasons = project.mart("log_loss_rejections").groupby("reason")["row_count"].sum()
     assert reasons["missing_probability"] == 1
     assert reasons["missing_predicted_at"] == 1
@@ -303,18 +306,16 @@ def test_text_that_is_no_number_or_time_is_rejected_and_counted(
 
 
 def test_another_column_in_an_input_changes_nothing(
-    base: UserProject, undisturbed: dict[tuple, tuple[UserProject, float]], tmp_path: Path
+    base: UserProject, undisturbed: dict[tuple, tuple[UserProject, float]]
 ) -> None:
-    project = copy_of(base, tmp_path / "copy")
+    project = put_back(base)
     project.query("alter table raw.predictions add column note varchar default 'x'")
     project.run(*LEDGER_ONLY)
     check_same(project, undisturbed[()][0])
 
 
-def test_a_dropped_column_stops_the_run_and_changes_nothing(
-    base: UserProject, tmp_path: Path
-) -> None:
-    project = copy_of(base, tmp_path / "copy")
+def test_a_dropped_column_stops_the_run_and_changes_nothing(base: UserProject) -> None:
+    project = put_back(base)
     before = marts(project)
     project.query("alter table raw.predictions drop column probability")
     result = project.invoke("run")
