@@ -16,7 +16,7 @@ build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
 	@$(BIN)/python scripts/show_marts.py log_loss.duckdb
 
 test: $(VENV)/dev lint ## Every test: the linter and the suites in pytests/
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-engines: $(ENGINES:%=test-engine-%) test-duckdb-2 test-dbt-1.12 test-dialects ## \
 	The same numbers on every engine; Java 17 for Spark

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-import yaml
 
 from harness import REPOSITORY, UserProject
 from test_oracle_demo import whole_demo  # noqa: F401 - fixture
@@ -13,8 +12,7 @@ from test_oracle_demo import whole_demo  # noqa: F401 - fixture
 PAGES = REPOSITORY / "docs" / "runbooks"
 INDEX = PAGES / "README.md"
 DIAGNOSIS = REPOSITORY / "docs" / "diagnosis.md"
-MARTS = REPOSITORY / "models" / "marts"
-RULES_MACRO = REPOSITORY / "macros" / "internal" / "threshold_rules.sql"
+RULES_MACRO = REPOSITORY / "macros" / "internal" / "rules.sql"
 
 HEADINGS = [
     "What it means",
@@ -23,19 +21,6 @@ HEADINGS = [
     "What to do",
     "How to silence it",
 ]
-
-
-def accepted_rules() -> list[str]:
-    """As the status mart's YAML lists them."""
-    [path] = MARTS.rglob("log_loss_threshold_status.yml")
-    [model] = yaml.safe_load(path.read_text())["models"]
-    [column] = [column for column in model["columns"] if column["name"] == "rule"]
-    [values] = [
-        test["accepted_values"]["arguments"]["values"]
-        for test in column["data_tests"]
-        if "accepted_values" in test
-    ]
-    return values
 
 
 def macro_rules() -> list[str]:
@@ -64,7 +49,7 @@ def queries_of(rule: str) -> list[str]:
     return re.findall(r"^```sql\n(.*?)^```$", text_of(rule), re.MULTILINE | re.DOTALL)
 
 
-RULES = accepted_rules()
+RULES = macro_rules()
 
 
 def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
@@ -117,7 +102,7 @@ def rows_of(project: UserProject, sql: str) -> int:
     relations = set(re.findall(r"\b(?:from|join) (\w+)", sql))
     assert relations
     steps = set(re.findall(r"^(\w+) as \($", sql, re.MULTILINE))
-    assert relations - steps <= {path.stem for path in MARTS.rglob("*.sql")}
+    assert relations - steps <= {path.stem for path in (REPOSITORY / "models/marts").rglob("*.sql")}
     qualified = re.sub(
         r"\b(from|join) (log_loss_)", rf"\1 {project.schema}.\2", sql
     )

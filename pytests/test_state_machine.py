@@ -226,7 +226,7 @@ def test_every_history_ends_as_a_full_refresh(number: int, tmp_path: Path) -> No
 def without_lookback(package: Path) -> None:
     """Rebuild the last processed date alone, whatever comes late."""
     change_file(
-        package / "macros/internal/rollup.sql", "-settings.lookback_days", "0"
+        package / "macros/internal/ledger.sql", "-settings.lookback_days", "0"
     )
 
 
@@ -242,7 +242,7 @@ def without_markers(package: Path) -> None:
 def without_touched_history(package: Path) -> None:
     """Read only the new rows of a request, and not all of them."""
     change_file(
-        package / "macros/internal/ledger.sql",
+        package / "macros/internal/scored_history.sql",
         "            and staged.model_name = {{ touched }}.model_name\n",
         "            and staged.model_name = {{ touched }}.model_name\n"
         "            and staged.recorded_date >= date '2024-03-01'\n",
