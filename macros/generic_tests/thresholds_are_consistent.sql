@@ -25,7 +25,7 @@ judged as (
             when
                 rule is null
                 or rule not in (
-                    '{{ log_loss.threshold_rules().keys() | join("', '") }}'
+                    '{{ log_loss.threshold_rules() | join("', '", attribute='name') }}'
                 )
             then 'no such rule'
             when row_count > 1 then 'more than one row for the same scope'

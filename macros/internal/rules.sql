@@ -1,9 +1,15 @@
 {#
-    The rules that a thresholds relation may name:
+    The rules that a thresholds relation may name, as data. `make docs-tables` writes the
+    tables of the README and of docs/runbooks from it.
 
-        bad_side      the side of its limits on which a value is bad
+        name          what thresholds, statuses and alerts call it; docs/runbooks/<name>.md
+        value         what it measures, and `unit` in which unit
+        alarm         when it fires, in a line
         grain         what it has one value of: a version, a cohort, a label or a feature,
                       which stands where others have a cohort
+        days          the days that it judges
+        warn_at, error_at   the default limits; a text names the setting that has it
+        bad_side      `below` where low values are bad
         has_coverage  whether it rests on labels, so that min_coverage says something
         may_page      whether an error wakes somebody; other rules open a ticket
         has_loss_baseline  whether it is a loss above a baseline
@@ -12,51 +18,137 @@
         is_drift      whether it is an index that two samples alike have some of
 #}
 {% macro threshold_rules() %}
-    {% set rules = {} %}
-    {% for rule, bad_side, grain, has_coverage in [
-        ('mean_log_loss', 'above', 'version', true),
-        ('cohort_log_loss', 'above', 'cohort', true),
-        ('class_log_loss', 'above', 'label', true),
-        ('class_log_loss_ratio', 'above', 'label', true),
-        ('weighted_log_loss', 'above', 'version', true),
-        ('p95_log_loss', 'above', 'version', true),
-        ('p99_log_loss', 'above', 'version', true),
-        ('validation_log_loss_ratio', 'above', 'version', true),
-        ('mean_log_loss_increase', 'above', 'version', true),
-        ('cohort_log_loss_increase', 'above', 'cohort', true),
-        ('class_log_loss_increase', 'above', 'label', true),
-        ('fast_burn_rate', 'above', 'version', true),
-        ('slow_burn_rate', 'above', 'version', true),
-        ('log_loss_trend', 'above', 'version', true),
-        ('calibration_gap', 'above', 'version', true),
-        ('event_share_shift', 'above', 'version', true),
-        ('score_drift', 'above', 'version', false),
-        ('feature_drift', 'above', 'feature', false),
-        ('canary_difference', 'above', 'version', false),
-        ('clipped_loss_share', 'above', 'version', true),
-        ('correction_rate', 'above', 'version', true),
-        ('label_coverage', 'below', 'cohort', false),
-        ('label_coverage_drop', 'above', 'cohort', false),
-        ('rejected_share', 'above', 'version', false),
-        ('rejected_label_share', 'above', 'version', false),
-        ('duplicate_share', 'above', 'version', false),
-        ('non_finite_count', 'above', 'version', false),
-    ] %}
-        {% do rules.update({rule: {
-            'bad_side': bad_side, 'grain': grain, 'has_coverage': has_coverage,
-            'has_loss_baseline':
-                rule.endswith('_increase') or rule.endswith('_burn_rate'),
-            'needs_two_windows': rule.endswith('_increase')
-                or rule == 'label_coverage_drop',
-            'is_drift': rule.endswith('_drift'),
-            'is_two_sided': rule in ['calibration_gap', 'event_share_shift'],
-            'may_page': rule in [
-                'mean_log_loss', 'cohort_log_loss', 'mean_log_loss_increase',
-                'cohort_log_loss_increase', 'fast_burn_rate', 'canary_difference',
-            ],
-        }}) %}
-    {% endfor %}
-    {{ return(rules) }}
+    {% set mature = 'the last mature days' %}
+    {% set aged = '28 days, all at least `log_loss_mature_days` old' %}
+    {% set week = 'the last 7 days with predictions' %}
+    {% set loads = 'the rows loaded last' %}
+    {{ return([
+        {'name': 'mean_log_loss', 'grain': 'version', 'days': mature,
+         'value': 'mean loss of a version', 'unit': 'nats',
+         'alarm': 'the mean loss of a version is above a limit',
+         'has_coverage': true, 'may_page': true},
+        {'name': 'cohort_log_loss', 'grain': 'cohort', 'days': mature,
+         'value': 'mean loss of each cohort', 'unit': 'nats',
+         'alarm': 'the mean loss of a cohort is above a limit',
+         'has_coverage': true, 'may_page': true},
+        {'name': 'class_log_loss', 'grain': 'label', 'days': mature,
+         'value': 'mean loss of the rows of each label', 'unit': 'nats',
+         'alarm': 'the mean loss of the rows of one label is above a limit',
+         'has_coverage': true},
+        {'name': 'class_log_loss_ratio', 'grain': 'label', 'days': mature,
+         'value': 'mean loss of the rows of each label over that of all rows',
+         'unit': 'ratio', 'alarm': 'one label costs too many times the mean of all rows',
+         'has_coverage': true},
+        {'name': 'weighted_log_loss', 'grain': 'version', 'days': mature,
+         'value': 'mean loss weighted by `log_loss_weight`', 'unit': 'nats',
+         'alarm': 'the weighted mean loss is above a limit', 'has_coverage': true},
+        {'name': 'p95_log_loss', 'grain': 'version', 'days': mature,
+         'value': 'loss that one row in 20 exceeds', 'unit': 'nats',
+         'alarm': 'one row in 20 loses more than a limit', 'has_coverage': true},
+        {'name': 'p99_log_loss', 'grain': 'version', 'days': mature,
+         'value': 'loss that one row in 100 exceeds', 'unit': 'nats',
+         'alarm': 'one row in 100 loses more than a limit', 'has_coverage': true},
+        {'name': 'validation_log_loss_ratio', 'grain': 'version', 'days': mature,
+         'value': 'mean loss over the validation loss that training measured',
+         'unit': 'ratio',
+         'alarm': 'production loses too many times what training measured',
+         'has_coverage': true},
+        {'name': 'mean_log_loss_increase', 'grain': 'version', 'days': mature,
+         'value': 'relative difference of the mean loss from its baseline',
+         'unit': 'share', 'alarm': 'a version is worse than its baseline',
+         'warn_at': '0.10', 'error_at': '0.10', 'has_coverage': true, 'may_page': true,
+         'has_loss_baseline': true, 'needs_two_windows': true},
+        {'name': 'cohort_log_loss_increase', 'grain': 'cohort', 'days': mature,
+         'value': 'relative difference of the mean loss of each cohort from its baseline',
+         'unit': 'share',
+         'alarm': 'a cohort is worse than its baseline, the rest of its version less so',
+         'warn_at': '0.20', 'error_at': '0.30', 'has_coverage': true, 'may_page': true,
+         'has_loss_baseline': true, 'needs_two_windows': true},
+        {'name': 'class_log_loss_increase', 'grain': 'label', 'days': mature,
+         'value': 'relative difference of the mean loss of each label from its baseline',
+         'unit': 'share', 'alarm': 'the rows of one label are worse than their baseline',
+         'warn_at': '0.20', 'has_coverage': true, 'has_loss_baseline': true,
+         'needs_two_windows': true},
+        {'name': 'fast_burn_rate', 'grain': 'version', 'days': mature,
+         'value': 'speed at which the error budget burns, in a week and in its last day',
+         'unit': 'multiple of the speed allowed',
+         'alarm': 'the error budget burns fast, and still does',
+         'error_at': 'log_loss_error_budget.page.factor', 'has_coverage': true,
+         'may_page': true, 'has_loss_baseline': true},
+        {'name': 'slow_burn_rate', 'grain': 'version', 'days': mature,
+         'value': 'speed at which the error budget burns, in two weeks and in 3 days',
+         'unit': 'multiple of the speed allowed',
+         'alarm': 'the error budget burns too fast to last 28 days',
+         'warn_at': 'log_loss_error_budget.ticket.factor', 'has_coverage': true,
+         'has_loss_baseline': true},
+        {'name': 'log_loss_trend', 'grain': 'version', 'days': mature,
+         'value': 'rise of the line through 28 daily means, over their mean',
+         'unit': 'share', 'alarm': 'the daily means have been rising for weeks',
+         'warn_at': '0.10', 'has_coverage': true},
+        {'name': 'calibration_gap', 'grain': 'version', 'days': aged,
+         'value': 'relative difference of the mean loss from the expected loss',
+         'unit': 'share', 'alarm': 'the loss is not the one that the scores expect',
+         'warn_at': '0.10', 'has_coverage': true, 'is_two_sided': true},
+        {'name': 'event_share_shift', 'grain': 'version', 'days': aged,
+         'value': 'relative difference of the events from the sum of the scores',
+         'unit': 'share', 'alarm': 'events are not as frequent as the scores say',
+         'warn_at': '0.10', 'has_coverage': true, 'is_two_sided': true},
+        {'name': 'score_drift', 'grain': 'version', 'days': week,
+         'value': 'population stability index of the scores, less sampling noise',
+         'unit': 'index', 'alarm': 'scores are not those of the past',
+         'warn_at': '0.10', 'error_at': '0.25', 'is_drift': true},
+        {'name': 'feature_drift', 'grain': 'feature', 'days': week,
+         'value': 'population stability index of each feature, less sampling noise',
+         'unit': 'index', 'alarm': 'a declared feature is not that of the past',
+         'warn_at': '0.10', 'error_at': '0.25', 'is_drift': true},
+        {'name': 'canary_difference', 'grain': 'version', 'days': mature,
+         'value': 'mean loss of a canary less that of the version that serves',
+         'unit': 'nats', 'alarm': 'a canary is worse than what serves, and decided so',
+         'error_at': 'log_loss_rollback_margin', 'may_page': true},
+        {'name': 'clipped_loss_share', 'grain': 'version', 'days': mature,
+         'value': 'share of the loss that clipped rows carry', 'unit': 'share',
+         'alarm': 'rows whose label had probability 0 carry the loss',
+         'has_coverage': true},
+        {'name': 'correction_rate', 'grain': 'version', 'days': mature,
+         'value': 'share of published days that were corrected', 'unit': 'share',
+         'alarm': 'published days did not hold', 'has_coverage': true},
+        {'name': 'label_coverage', 'grain': 'cohort',
+         'days': 'days that are `log_loss_mature_days` old',
+         'value': 'share labeled by that age, of a version and each cohort',
+         'unit': 'share', 'alarm': 'too few labels at the age of 14 days',
+         'bad_side': 'below'},
+        {'name': 'label_coverage_drop', 'grain': 'cohort',
+         'days': 'days that are `log_loss_evaluation_days` old',
+         'value': 'share labeled by that age in the baseline, less that of these days',
+         'unit': 'share',
+         'alarm': 'fewer labels at the age of 7 days than there used to be',
+         'warn_at': '0.05', 'error_at': '0.20', 'needs_two_windows': true},
+        {'name': 'rejected_share', 'grain': 'version', 'days': loads,
+         'value': 'rejected over all prediction rows, repeated ones aside',
+         'unit': 'share', 'alarm': 'prediction rows are rejected',
+         'warn_at': '0.01', 'error_at': '0.05'},
+        {'name': 'rejected_label_share', 'grain': 'version', 'days': loads,
+         'value': 'rejected over all label rows, repeated ones aside',
+         'unit': 'share', 'alarm': 'label rows are rejected',
+         'warn_at': '0.01', 'error_at': '0.05'},
+        {'name': 'duplicate_share', 'grain': 'version', 'days': loads,
+         'value': 'prediction rows that repeat another, over all', 'unit': 'share',
+         'alarm': 'prediction rows come twice', 'warn_at': '0.05'},
+        {'name': 'non_finite_count', 'grain': 'version', 'days': 'all',
+         'value': 'stored sums that are NaN or infinite', 'unit': 'count',
+         'alarm': 'a stored sum is NaN or infinite: a defect', 'error_at': '0'},
+    ]) }}
+{% endmacro %}
+
+
+{# The names of the rules, or of those with a property, as the SQL list of an `in`. #}
+{% macro rules_with(property, value) %}
+    {%- set names = [] -%}
+    {%- for rule in log_loss.threshold_rules()
+        if rule.get(property, false) == value -%}
+        {%- do names.append(rule.name) -%}
+    {%- endfor -%}
+    {{- return("('" ~ names | join("', '") ~ "')") -}}
 {% endmacro %}
 
 
@@ -78,17 +170,6 @@
         else value
     end
 {%- endmacro %}
-
-
-{# The rules with a property, as the SQL list of an `in`. #}
-{% macro rules_with(property, value) %}
-    {%- set names = [] -%}
-    {%- for rule, properties in log_loss.threshold_rules().items()
-        if properties[property] == value -%}
-        {%- do names.append(rule) -%}
-    {%- endfor -%}
-    {{- return("('" ~ names | join("', '") ~ "')") -}}
-{% endmacro %}
 
 
 {# Whether a suppression covers any day of a verdict's window, for a join. #}
