@@ -1,4 +1,6 @@
 # The whole project from a fresh machine: Python 3.11+, make and git.
+SHELL := bash
+.SHELLFLAGS := -o pipefail -ec
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_DATA := data/bench
@@ -11,8 +13,9 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 .PHONY: build test test-engines test-duckdb-2 test-dbt-1.12 test-dialects flights \
 	gameday bench-decisions bench-estimates demo-data lint docs docs-tables bench bench-spark clean
 
+# what is done is told; that it has begun is not
 build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
-	$(BIN)/dbt build
+	$(BIN)/dbt build | grep -v ' START '
 	@$(BIN)/python scripts/show_marts.py log_loss.duckdb
 
 test: $(VENV)/dev lint ## Every test: the linter and the suites in pytests/

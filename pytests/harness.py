@@ -51,6 +51,7 @@ PARSED_VARIABLES = {
     "log_loss_training_metrics": None,
     "log_loss_unique_predictions": False,
     "log_loss_label_horizon_days": None,
+    "log_loss_gates": "thresholds",
 }
 TAKES_A_MANIFEST = {"run", "build", "test", "compile"}
 

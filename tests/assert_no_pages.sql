@@ -4,7 +4,11 @@
 -- not fail this test; assert_no_threshold_errors has those too.
 -- How to resolve: read the page in the column `runbook`; `top_cohorts` says where it
 -- comes from, `recent_deployments` what changed before it.
-{{ config(severity='error', tags=['log_loss_gate', 'log_loss_pages']) }}
+{{ config(
+    severity='error',
+    tags=['log_loss_gate'],
+    enabled=(var('log_loss_gates') == 'alerts'),
+) }}
 {%- set findings = log_loss.open_alerts('page') %}
 
 {{ log_loss.announce(findings) }}

@@ -2,7 +2,11 @@
 -- suppresses.
 -- When it matters: somebody should look this week.
 -- How to resolve: as for assert_no_pages.
-{{ config(severity='warn', tags=['log_loss_gate', 'log_loss_tickets']) }}
+{{ config(
+    severity='warn',
+    tags=['log_loss_gate'],
+    enabled=(var('log_loss_gates') == 'alerts'),
+) }}
 {%- set findings = log_loss.open_alerts('ticket') %}
 
 {{ log_loss.announce(findings) }}

@@ -30,57 +30,99 @@
 
 
 {#
-    Prints the rows that a test is about to return, a line each, because dbt prints only
-    how many there are: what is wrong, since when, and the page that says what to do. Only
-    where tests are run.
+    Prints a line for each row that a test is about to return, because dbt prints only
+    how many there are. Only where tests are run. Each line begins with `log_loss` and has
+    the same fields in the same order, so that one `grep` finds them all and `cut` or `awk`
+    takes them apart.
 #}
 {% macro announce(findings) %}
+    {%- for cells in log_loss._rows_where_tests_run(findings) -%}
+        {%- set place = cells.cohort_name ~ ('=' ~ cells.cohort_value
+            if cells.cohort_value != 'all' else '') -%}
+        {%- do log_loss._print(cells.severity, [
+            ('rule', cells.rule), ('model', cells.model_name),
+            ('version', cells.model_version), ('cohort', place),
+            ('label', cells.label), ('value', cells.value),
+            ('limit', cells.limit_value), ('since', cells.first_alert_date),
+            ('as_of', cells.alert_date or cells.window_end_date),
+            ('see', cells.runbook),
+        ]) -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{# Prints the decision about each canary that is deployed, or that there is none. #}
+{% macro announce_canaries(canaries) %}
+    {%- for cells in log_loss._rows_where_tests_run(canaries) -%}
+        {%- do log_loss._print('canary', [
+            ('model', cells.model_name), ('version', cells.candidate_version),
+            ('serving', cells.baseline_version), ('method', cells.method),
+            ('decision', cells.decision), ('difference', cells.difference),
+            ('half_width', cells.sequence_half_width),
+            ('labels_still_needed', cells.labels_still_needed),
+            ('as_of', cells.as_of_date),
+        ]) -%}
+    {%- else -%}
+        {%- if execute and flags.WHICH in ('test', 'build') -%}
+            {%- do log('log_loss canary: no canary known', info=true) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{# The rows of a query as mappings of lowercase names, while tests are run. #}
+{% macro _rows_where_tests_run(query) %}
+    {%- set found = [] -%}
     {%- if execute and flags.WHICH in ('test', 'build') -%}
-        {%- set rows = run_query(findings) -%}
-        {%- for row in (rows.rows | list)[:20] -%}
+        {%- set rows = run_query(query) -%}
+        {%- for row in rows.rows -%}
             {%- set cells = {} -%}
             {%- for name in rows.column_names -%}
                 {%- do cells.update({name | lower: row[loop.index0]}) -%}
             {%- endfor -%}
-            {%- do log(log_loss._finding_text(cells), info=true) -%}
+            {%- do found.append(cells) -%}
         {%- endfor -%}
-        {%- if rows.rows | length > 20 -%}
-            {%- do log('log_loss: and ' ~ (rows.rows | length - 20) ~ ' more', info=true) -%}
-        {%- endif -%}
     {%- endif -%}
+    {{- return(found) -}}
 {% endmacro %}
 
 
-{% macro _finding_text(cells) %}
-    {%- set words = [
-        'log_loss ' ~ cells.severity ~ ':', cells.rule, cells.model_name,
-        cells.model_version
-    ] -%}
-    {%- if cells.cohort_name != 'all' -%}
-        {%- do words.append(cells.cohort_name ~ '=' ~ cells.cohort_value) -%}
-    {%- endif -%}
-    {%- if cells.label != 'all' -%}
-        {%- do words.append('label ' ~ cells.label) -%}
-    {%- endif -%}
-    {%- if cells.value is not none -%}
-        {%- do words.append(
-            ('was ' if cells.severity == 'rollback' else 'is ')
-            ~ '%.4g' | format(cells.value)
-        ) -%}
-    {%- endif -%}
-    {%- if cells.limit_value is not none -%}
-        {%- do words.append('beyond ' ~ '%.4g' | format(cells.limit_value)) -%}
-    {%- endif -%}
-    {%- if cells.first_alert_date -%}
-        {%- do words.append('since ' ~ cells.first_alert_date) -%}
-    {%- endif -%}
-    {%- if cells.alert_date -%}
-        {%- do words.append('as of ' ~ cells.alert_date) -%}
-    {%- elif cells.window_end_date -%}
-        {%- do words.append('in the days to ' ~ cells.window_end_date) -%}
-    {%- endif -%}
-    {{ return(words | join(' ') ~ '; see ' ~ cells.runbook) }}
+{# One line: what it is, and its fields; a field without a value has a dash. #}
+{% macro _print(what, fields) %}
+    {%- set words = ['log_loss ' ~ what] -%}
+    {%- for name, value in fields -%}
+        {%- set text = '-' if value is none else '%.4g' | format(value)
+            if value is number else value -%}
+        {%- do words.append(name ~ '=' ~ text) -%}
+    {%- endfor -%}
+    {%- do log(words | join(' '), info=true) -%}
 {% endmacro %}
+
+
+{# The rows of log_loss_threshold_status with a status, as a query. #}
+{% macro threshold_findings(status) -%}
+select
+    runbook,
+    status as severity,
+    rule,
+    model_name,
+    model_version,
+    cohort_name,
+    cohort_value,
+    label,
+    window_start_date,
+    window_end_date,
+    value,
+    {{ 'error_at' if status == 'error' else 'warn_at' }} as limit_value,
+    ci_lower,
+    ci_upper,
+    baseline_value,
+    p_value,
+    sample_count,
+    label_coverage
+from {{ ref('log_loss_threshold_status') }}
+where status = '{{ status }}'
+{%- endmacro %}
 
 
 {# The alerts of one severity on the as-of date that nothing suppresses, as a query. #}

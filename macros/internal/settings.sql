@@ -27,7 +27,8 @@
         unique_predictions, label_horizon_days,
         as_of_date, lookback_days, reprocess_from, mature_days, mature_coverage,
         correction_absolute, correction_relative, evaluation_days,
-        alert_history_days, hourly_days, minimum_increase, ticket_p_value, page_p_value,
+        gates, alert_history_days, hourly_days, minimum_increase, ticket_p_value,
+        page_p_value,
         baseline: {
             is_trailing, is_validation, days, min_days, gap_days, start_date, end_date
         }
@@ -43,34 +44,63 @@
     The first entry of `models` is the one for undeclared models, with name none.
 #}
 {% macro configuration() %}
-    {% set undeclared = {
+    {% if not execute %}
+        {{ return(log_loss._settings_while_parsing()) }}
+    {% endif %}
+    {#
+        Checked once a run and kept where all its nodes find it: by each of them it took
+        two seconds of the demo's build. Unit tests have settings of their own.
+    #}
+    {% set is_unit_test = model is defined and model.resource_type == 'unit_test' %}
+    {% set kept = graph.get('log_loss_settings', {}) %}
+    {% if is_unit_test or kept.get('invocation_id') != invocation_id %}
+        {% set kept = {
+            'invocation_id': invocation_id, 'settings': log_loss._checked_settings()
+        } %}
+        {% if not is_unit_test %}
+            {% do graph.update({'log_loss_settings': kept}) %}
+        {% endif %}
+    {% endif %}
+    {{ return(kept.settings) }}
+{% endmacro %}
+
+
+{# The model that is not declared: binary, with the labels 0 and 1. #}
+{% macro _undeclared_model() %}
+    {{ return({
         'name': none,
         'classes': [
             {'label': '0', 'column': none, 'spelling': '0'},
             {'label': '1', 'column': 'probability', 'spelling': '1'},
         ],
-    } %}
-    {% if not execute %}
-        {{ return({
-            'epsilon': 1e-15, 'probability_sum_tolerance': 1e-3, 'weight': none,
-            'cohorts': [], 'features': [], 'models': [undeclared], 'class_counts': [2],
-            'unique_predictions': false, 'label_horizon_days': none,
-            'as_of_date': none, 'lookback_days': 3, 'reprocess_from': none,
-            'mature_days': 14, 'mature_coverage': 0.8, 'correction_absolute': 0.01,
-            'correction_relative': 0.02, 'evaluation_days': 7,
-            'alert_history_days': 90, 'hourly_days': 3, 'minimum_increase': 0.01,
-            'ticket_p_value': 0.005, 'page_p_value': 0.001,
-            'baseline': {
-                'is_trailing': false, 'is_validation': false,
-                'days': 56, 'min_days': 28, 'gap_days': 0,
-                'start_date': none, 'end_date': none,
-            },
-            'error_budget': log_loss._default_error_budget(),
-            'stratum': 'all', 'rollback_margin': 0, 'promote_margin': none,
-            'estimate': {'horizon_days': 28, 'history_days': 90},
-        }) }}
-    {% endif %}
+    }) }}
+{% endmacro %}
 
+
+{# What macros find while dbt looks for references, and may not read variables yet. #}
+{% macro _settings_while_parsing() %}
+    {{ return({
+        'epsilon': 1e-15, 'probability_sum_tolerance': 1e-3, 'weight': none,
+        'cohorts': [], 'features': [], 'models': [log_loss._undeclared_model()],
+        'class_counts': [2], 'unique_predictions': false, 'label_horizon_days': none,
+        'as_of_date': none, 'lookback_days': 3, 'reprocess_from': none,
+        'mature_days': 14, 'mature_coverage': 0.8, 'correction_absolute': 0.01,
+        'correction_relative': 0.02, 'evaluation_days': 7, 'gates': 'thresholds',
+        'alert_history_days': 90, 'hourly_days': 3, 'minimum_increase': 0.01,
+        'ticket_p_value': 0.005, 'page_p_value': 0.001,
+        'baseline': {
+            'is_trailing': false, 'is_validation': false, 'days': 56, 'min_days': 28,
+            'gap_days': 0, 'start_date': none, 'end_date': none,
+        },
+        'error_budget': log_loss._default_error_budget(),
+        'stratum': 'all', 'rollback_margin': 0, 'promote_margin': none,
+        'estimate': {'horizon_days': 28, 'history_days': 90},
+    }) }}
+{% endmacro %}
+
+
+{# The settings, looked up and checked. #}
+{% macro _checked_settings() %}
     {% set demo_inputs = [] %}
     {% for variable in ['log_loss_predictions', 'log_loss_labels'] %}
         {% if (var(variable) | string).startswith('log_loss.demo_') %}
@@ -85,7 +115,7 @@
         ) %}
     {% endif %}
 
-    {% set models = [undeclared] + log_loss._declared_models() %}
+    {% set models = [log_loss._undeclared_model()] + log_loss._declared_models() %}
     {% set class_counts = [] %}
     {% for model in models if model.classes | length not in class_counts %}
         {% do class_counts.append(model.classes | length) %}
@@ -121,6 +151,7 @@
             'log_loss_correction_relative', at_least=0
         ),
         'evaluation_days': log_loss._whole_number('log_loss_evaluation_days', 1),
+        'gates': log_loss._choice('log_loss_gates', ['thresholds', 'alerts']),
         'alert_history_days': log_loss._whole_number('log_loss_alert_history_days', 1),
         'hourly_days': log_loss._whole_number('log_loss_hourly_days', 1),
         'minimum_increase': log_loss._number('log_loss_minimum_increase', at_least=0),

@@ -47,6 +47,18 @@
 {% endmacro %}
 
 
+{# A setting that is one of some words. #}
+{% macro _choice(name, words) %}
+    {% set value = log_loss.setting(name) %}
+    {% if value not in words %}
+        {% do log_loss.configuration_error(
+            name, value, 'set it to ' ~ words | join(' or ') ~ '.'
+        ) %}
+    {% endif %}
+    {{ return(value) }}
+{% endmacro %}
+
+
 {# A setting as YYYY-MM-DD, or none. #}
 {% macro _date(name) %}
     {{ return(log_loss._date_of(name, log_loss.setting(name))) }}
