@@ -209,7 +209,7 @@ def test_drift_by_chance(whole_demo: UserProject) -> None:
 def test_every_date_has_its_own_drift(whole_demo: UserProject) -> None:
     """One row per date, of the last 7 days with predictions, and none for the quiet."""
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__threshold_values where rule = 'score_drift'"
+        "select * from main.int_log_loss__verdicts where rule = 'score_drift'"
         " order by model_name, model_version, evaluation_date"
     )
     assert len(rows) > 50
