@@ -80,7 +80,7 @@ def test_the_least_rise_that_could_be_found(whole_demo: UserProject) -> None:
         " count(values_.p_value) over ("
         "   partition by values_.rule, values_.evaluation_date,"
         "   values_.model_name, values_.model_version) as tests"
-        " from main.int_log_loss__threshold_values as values_"
+        " from main.int_log_loss__verdicts as values_"
         " join main.int_log_loss__baseline_comparisons as comparisons"
         " using (evaluation_date, model_name, model_version, cohort_name, cohort_value,"
         "   label)"
@@ -109,7 +109,7 @@ def test_weighted_losses_are_a_ratio_over_days(
     day = oracle.as_of_date
     snapshot = oracle.as_of(day)
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__threshold_values"
+        "select * from main.int_log_loss__loss_values"
         f" where rule = 'weighted_log_loss' and evaluation_date = date '{day}'"
         " and decided_finding is null"
     )
@@ -127,7 +127,7 @@ def test_weighted_losses_are_a_ratio_over_days(
         lower = mean * np.exp(-stats.t.isf(0.025, count - 1) * error)
         assert row["value"] == pytest.approx(mean, rel=1e-12)
         assert row["ci_lower"] == pytest.approx(lower, rel=2e-3)
-        assert row["judged_value"] == row["ci_lower"]
+        assert row["is_estimate"]
 
 
 def check(actual: dict[tuple, dict], expected: dict[tuple, dict]) -> None:

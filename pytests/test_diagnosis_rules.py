@@ -153,8 +153,9 @@ def test_percentiles_lie_between_ranks(
 ) -> None:
     day = evaluation_dates(oracle, 7)[weeks_ago]
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__judged_percentiles"
-        f" where evaluation_date = date '{day}'"
+        "select * from main.int_log_loss__loss_values"
+        " where rule in ('p95_log_loss', 'p99_log_loss') and decided_finding is null"
+        f" and evaluation_date = date '{day}'"
     )
     assert {row["rule"] for row in rows} == {"p95_log_loss", "p99_log_loss"}
     bounded = 0
@@ -208,7 +209,7 @@ def test_drift_by_chance(whole_demo: UserProject) -> None:
 def test_every_date_has_its_own_drift(whole_demo: UserProject) -> None:
     """One row per date, of the last 7 days with predictions, and none for the quiet."""
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__threshold_values where rule = 'score_drift'"
+        "select * from main.int_log_loss__verdicts where rule = 'score_drift'"
         " order by model_name, model_version, evaluation_date"
     )
     assert len(rows) > 50

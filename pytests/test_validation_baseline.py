@@ -31,6 +31,12 @@ METRICS = [
     ("flight_outcome", "v2", "training_log_loss", -0.1, datetime(2013, 5, 3)),
 ]
 KNOWN = {"v1": 0.30, "v2": 0.45}
+# the default ones, and one of the ratio to what training measured, which they do not have
+LIMITS = """
+    select * from {{ ref('log_loss', 'log_loss_default_thresholds') }}
+    union all
+    select 'validation_log_loss_ratio', '*', '*', '*', '*', 1.2, null, 0, 0
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +46,15 @@ def validated(
     """Thresholds, metrics and a baseline are no part of what the roll-up holds."""
     project = scratch_project(
         tmp_path_factory.mktemp("validated"),
-        {"models/metrics.sql": "select * from raw.metrics"},
+        {
+            "models/metrics.sql": "select * from raw.metrics",
+            "models/limits.sql": LIMITS,
+        },
         {
             **whole_demo.variables,
             "log_loss_baseline": "validation",
             "log_loss_training_metrics": "user_project.metrics",
-            "log_loss_thresholds": "log_loss.log_loss_default_thresholds",
+            "log_loss_thresholds": "user_project.limits",
         },
         whole_demo,
     )
@@ -64,11 +73,13 @@ def validated(
     project.load_rows("metrics", rows, types)
     project.run(
         "--select",
+        "limits+,+int_log_loss__verdicts",
         "metrics+,+int_log_loss__verdicts",
         "metrics+,+log_loss_training_gap",
         "int_log_loss__clock+,+int_log_loss__verdicts",
         "log_loss_training_gap",
         "metrics",
+        "limits",
     )
     return project
 
@@ -147,7 +158,7 @@ def test_metrics_that_cannot_be_are_named(validated: UserProject) -> None:
 def test_the_ratio_to_it(validated: UserProject, oracle: Oracle) -> None:
     """The interval of the mean loss of the judged days, over what training measured."""
     rows = validated.rows(
-        "select * from main.int_log_loss__threshold_values"
+        "select * from main.int_log_loss__verdicts"
         " where rule = 'validation_log_loss_ratio'"
     )
     assert {(row["model_name"], row["model_version"]) for row in rows} == {

@@ -192,8 +192,8 @@ and (
 
 
 {#
-    What rules measure, one select each, with the columns that int_log_loss__threshold_values
-    adds up. A measure names
+    What rules measure, one select each, with the columns that int_log_loss__verdicts
+    judges. A measure names
 
         rule        SQL of the rule's name
         from        the CTE that has its value; `where`: which rows of it
