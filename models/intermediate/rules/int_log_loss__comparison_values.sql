@@ -119,7 +119,8 @@ coverage_drops as (
 -- fast enough in the long window, and still in the short one
 burn_rates as (
 
-    select * from {{ ref('int_log_loss__burn_rates') }}
+    select * from {{ ref('int_log_loss__baseline_comparisons') }}
+    where window_name <> 'judged'
 
 ),
 
@@ -136,19 +137,19 @@ burn_speeds as (
         'all' as label,
         long_rates.window_start_date,
         long_rates.window_end_date,
-        long_rates.labeled_count,
+        long_rates.row_count as labeled_count,
         losses.label_coverage,
         case
             when short_rates.burn_rate < long_rates.burn_rate then short_rates.burn_rate
             else long_rates.burn_rate
         end as burn_rate,
         long_rates.increase,
-        long_rates.baseline_mean_log_loss as baseline_value,
+        long_rates.baseline_mean as baseline_value,
         long_rates.baseline_source,
         {{ null_double }} as z_rows,
         {{ null_double }} as z_days,
         {{ log_loss.proven_p_value(
-            'long_rates.p_value', 'long_rates.labeled_count', 'losses.rarest_label_count'
+            'long_rates.p_value', 'long_rates.row_count', 'losses.rarest_label_count'
         ) | indent(8) }} as p_value
     from burn_rates as long_rates
     inner join burn_rates as short_rates
