@@ -178,14 +178,18 @@ def test_trends_are_scipys(
     weeks_ago: int,
 ) -> None:
     day = evaluation_dates(oracle, 7)[weeks_ago]
-    expected = {
-        key[:2]: trend(days, window)
-        for key, days, window, _ in ending_windows(oracle, day, (28,))
-        if len(window.days) >= 14
-    }
+    expected = {}
+    for key, days, window, _ in ending_windows(oracle, day, (28,)):
+        if len(window.days) >= 14:
+            found = trend(days, window)
+            expected[key[:2]] = {
+                "value": found["rise"] / found["mean_log_loss"],
+                "increase": found["rise"],
+                "p_value": found["p_value"],
+            }
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__trends"
-        f" where evaluation_date = date '{day}'"
+        "select * from main.int_log_loss__comparison_values"
+        f" where rule = 'log_loss_trend' and evaluation_date = date '{day}'"
     )
     assert expected
     check({(row["model_name"], row["model_version"]): row for row in rows}, expected)

@@ -172,14 +172,31 @@ burn_speeds as (
 
 ),
 
+days_of_trends as (
+
+    select
+        evaluation_date,
+        {{ scope }},
+        metric_date,
+        labeled_count,
+        loss_sum
+    from {{ ref('int_log_loss__evaluation_days') }}
+    where
+        window_name = '{{ log_loss.window_name(settings.error_budget.days) }}'
+        and labeled_count > 0
+
+),
+
+{{ log_loss.fitted_trends('days_of_trends', settings.error_budget.days) }},
+
 trends as (
 
     select
         trends.evaluation_date,
         {{ scope_of('trends') | join(',\n        ') }},
         'all' as label,
-        trends.window_start_date,
-        trends.window_end_date,
+        trends.start_date as window_start_date,
+        trends.end_date as window_end_date,
         trends.labeled_count,
         losses.label_coverage,
         {{ log_loss.safe_divide(
@@ -193,7 +210,7 @@ trends as (
         {{ log_loss.proven_p_value(
             'trends.p_value', 'trends.labeled_count', 'losses.rarest_label_count'
         ) | indent(8) }} as p_value
-    from {{ ref('int_log_loss__trends') }} as trends
+    from fitted_trends as trends
     inner join losses
         on
             trends.evaluation_date = losses.evaluation_date
