@@ -156,15 +156,15 @@ def test_burn_rates_are_numpys(
             past = found["baseline_mean"]
             allowance = max(0.10 * past, 0.01)
             expected[key] = {
-                "mean_log_loss": found["mean_value"],
+                "mean_value": found["mean_value"],
                 "increase": found["increase"],
                 "p_value": found["p_value"],
-                "target_mean_log_loss": past + allowance,
+                "target_mean": past + allowance,
                 "burn_rate": found["increase"] / allowance,
             }
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__burn_rates"
-        f" where evaluation_date = date '{day}'"
+        "select * from main.int_log_loss__baseline_comparisons"
+        f" where window_name <> 'judged' and evaluation_date = date '{day}'"
     )
     names = ("model_name", "model_version", "window_days")
     assert len(expected) >= 10
@@ -178,14 +178,18 @@ def test_trends_are_scipys(
     weeks_ago: int,
 ) -> None:
     day = evaluation_dates(oracle, 7)[weeks_ago]
-    expected = {
-        key[:2]: trend(days, window)
-        for key, days, window, _ in ending_windows(oracle, day, (28,))
-        if len(window.days) >= 14
-    }
+    expected = {}
+    for key, days, window, _ in ending_windows(oracle, day, (28,)):
+        if len(window.days) >= 14:
+            found = trend(days, window)
+            expected[key[:2]] = {
+                "value": found["rise"] / found["mean_log_loss"],
+                "increase": found["rise"],
+                "p_value": found["p_value"],
+            }
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__trends"
-        f" where evaluation_date = date '{day}'"
+        "select * from main.int_log_loss__comparison_values"
+        f" where rule = 'log_loss_trend' and evaluation_date = date '{day}'"
     )
     assert expected
     check({(row["model_name"], row["model_version"]): row for row in rows}, expected)
@@ -194,7 +198,8 @@ def test_trends_are_scipys(
 def test_the_budget_is_what_was_known_first(whole_demo: UserProject) -> None:
     """Each date's rows are those of the first evaluation that ended with it."""
     rates = whole_demo.rows(
-        "select * from main.int_log_loss__burn_rates order by evaluation_date desc"
+        "select * from main.int_log_loss__baseline_comparisons"
+        " where window_name <> 'judged' order by evaluation_date desc"
     )
     first = {
         (row["window_end_date"], row["model_name"], row["model_version"]): row[

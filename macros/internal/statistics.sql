@@ -235,6 +235,170 @@ look_{{ look }} as (
 {%- endmacro %}
 
 
+{#
+    The line through the daily means of a window, and how likely so steep a rise is by
+    chance.
+
+    Source: ordinary least squares over days; the standard error of its slope times
+    sqrt((1 + r)/(1 - r)) for residuals of autocorrelation r, which is the sample's and two
+    over the number of days, from 0 to 0.8. Student's t of max(4, n (1 - r)/(1 + r) - 2)
+    degrees of freedom, one-sided.
+
+    Emits CTEs, the last of them fitted_trends: per evaluation date and scope with labels on
+    half of the days `start_date`, `end_date`, `labeled_count`, `mean_log_loss`, the `rise`
+    over the window's length, in nats, and its `p_value`.
+
+    days: a CTE with `evaluation_date`, the scope, `metric_date`, `labeled_count`, above 0,
+    and `loss_sum`.
+    length: that of the window in days.
+#}
+{% macro fitted_trends(days, length) -%}
+{%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
+{%- set window -%}
+partition by evaluation_date, {{ log_loss.scope_columns() | join(', ') }}
+{%- endset -%}
+trend_days as (
+
+    select
+        *,
+        loss_sum / labeled_count as day_mean,
+        {{ log_loss.double(log_loss.days_between('metric_date', 'evaluation_date')) }}
+            as days_ago
+    from {{ days }}
+
+),
+
+-- a day weighs as a day, whatever its number of labels
+trend_deviations as (
+
+    select
+        *,
+        day_mean - avg(day_mean) over ({{ window }}) as deviation,
+        avg(days_ago) over ({{ window }}) - days_ago as time_deviation
+    from trend_days
+
+),
+
+trend_slopes as (
+
+    select
+        *,
+        {{ log_loss.safe_divide(
+            'sum(deviation * time_deviation) over (' ~ window ~ ')',
+            'sum(time_deviation * time_deviation) over (' ~ window ~ ')'
+        ) }} as slope
+    from trend_deviations
+
+),
+
+trend_residuals as (
+
+    select
+        *,
+        deviation - slope * time_deviation as residual,
+        lead(deviation - slope * time_deviation) over (
+            {{ window }}
+            order by metric_date
+        ) as next_residual
+    from trend_slopes
+
+),
+
+trend_sums as (
+
+    select
+        evaluation_date,
+        {{ scope }},
+        min(metric_date) as start_date,
+        max(metric_date) as end_date,
+        sum(labeled_count) as labeled_count,
+        count(*) as day_count,
+        sum(loss_sum) as loss_sum,
+        max(slope) as slope,
+        sum(time_deviation * time_deviation) as time_squared_sum,
+        sum(residual * residual) as residual_squared_sum,
+        -- two too low for the line that was fitted
+        {{ log_loss.safe_divide(
+            'sum(residual * next_residual)', 'sum(residual * residual)'
+        ) }} + {{ log_loss.safe_divide('2', 'count(*)') }} as unbounded_autocorrelation
+    from trend_residuals
+    group by
+        evaluation_date,
+        {{ scope }}
+    having count(*) >= {{ (length / 2) | int }}
+
+),
+
+bounded_trends as (
+
+    select
+        *,
+        {{ log_loss.bounded_autocorrelation('unbounded_autocorrelation') }}
+            as autocorrelation
+    from trend_sums
+
+),
+
+trend_errors as (
+
+    select
+        *,
+        sqrt(
+            residual_squared_sum / (day_count - 2)
+            * (1 + autocorrelation) / (1 - autocorrelation)
+            / time_squared_sum
+        ) as standard_error,
+        case
+            when day_count * (1 - autocorrelation) / (1 + autocorrelation) > 6
+            then day_count * (1 - autocorrelation) / (1 + autocorrelation) - 2
+            else 4
+        end as degrees_of_freedom
+    from bounded_trends
+
+),
+
+trend_tests as (
+
+    select
+        *,
+        {{ log_loss.safe_divide('slope', 'standard_error') }} as t
+    from trend_errors
+
+),
+
+trend_deviates as (
+
+    select
+        *,
+        {{ log_loss.student_t_deviate('t', 'degrees_of_freedom') }} as deviate
+    from trend_tests
+
+),
+
+fitted_trends as (
+
+    select
+        evaluation_date,
+        {{ scope }},
+        start_date,
+        end_date,
+        labeled_count,
+        {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_log_loss,
+        slope * {{ length }} as rise,
+        -- without any spread a rise is certain, and what is not one is not
+        coalesce(
+            {{ log_loss.student_t_upper_tail('t', 'degrees_of_freedom', 'deviate') }},
+            case
+                when slope > 0 then {{ log_loss.double(0) }}
+                else {{ log_loss.double(1) }}
+            end
+        ) as p_value
+    from trend_deviates
+
+)
+{%- endmacro %}
+
+
 {# 1 / (1 + exp(-x)); some engines stop at numbers too small for a double. #}
 {% macro sigmoid(x) -%}
     {%- set x = '(' ~ x ~ ')' -%}

@@ -48,10 +48,31 @@ and {{ date }}
 
 
 {#
+    Since when each version that `log_loss_deployments` names was tried, and since when it
+    served, as a query: one row per version with a dated deployment. `tried_on` is the UTC
+    date of its first deployment as a canary or a shadow, `adopted_on` that of its first
+    one as the baseline; null without.
+#}
+{% macro version_trials() -%}
+    select
+        model_name,
+        model_version,
+        min(case when role in ('canary', 'shadow') then cast(deployed_at as date) end)
+            as tried_on,
+        min(case when role = 'baseline' then cast(deployed_at as date) end) as adopted_on
+    from {{ ref('stg_log_loss__deployments') }}
+    where deployed_at is not null
+    group by
+        model_name,
+        model_version
+{%- endmacro %}
+
+
+{#
     1 where a version had been a canary or a shadow by a date, and no more; 0 otherwise, and
     where nobody declared it. A young version borrows its past from such a one last.
 
-    trials: a left join of int_log_loss__version_trials.
+    trials: a left join of version_trials().
 #}
 {% macro was_only_tried(trials, date) -%}
 case

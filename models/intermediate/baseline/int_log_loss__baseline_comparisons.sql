@@ -1,6 +1,7 @@
 {%- set keys = [
     'measure', 'evaluation_date'
-] + log_loss.scope_columns() + ['label'] %}
+] + log_loss.scope_columns() + ['label'] -%}
+-- How far each window's mean is above its baseline's, and how likely by chance.
 
 with
 
@@ -79,7 +80,17 @@ tests as (
 
     select
         *,
+        case window_name
+            {%- for length in log_loss.window_lengths() %}
+            when '{{ length.name }}' then {{ length.days }}
+            {%- endfor %}
+        end as window_days,
         mean_value - baseline_mean as increase,
+        -- how much more loss than the baseline's the error budget accepts
+        case
+            when window_name <> 'judged'
+            then {{ log_loss.loss_allowance('baseline_mean') }}
+        end as allowance,
         {{ log_loss.safe_divide('mean_value - baseline_mean', 'baseline_mean') }}
             as relative_increase,
         {{ log_loss.safe_divide('level_increase', 'row_standard_error') }} as z_rows,
@@ -115,6 +126,7 @@ probabilities as (
 
 select
     window_name,
+    window_days,
     {{ keys | join(',\n    ') }},
     window_start_date,
     window_end_date,
@@ -131,6 +143,8 @@ select
     baseline_autocorrelation,
     increase,
     relative_increase,
+    baseline_mean + allowance as target_mean,
+    increase / allowance as burn_rate,
     level_increase,
     row_standard_error,
     day_standard_error,

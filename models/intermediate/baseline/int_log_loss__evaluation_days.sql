@@ -203,6 +203,12 @@ lenders as (
 
 ),
 
+version_trials as (
+
+    {{ log_loss.version_trials() }}
+
+),
+
 -- of these the latest, and rather one that has served than one that was only tried
 ranked_lenders as (
 
@@ -222,7 +228,7 @@ ranked_lenders as (
                 lenders.lender_version desc
         ) as preference_rank
     from lenders
-    left join {{ ref('int_log_loss__version_trials') }} as trials
+    left join version_trials as trials
         on
             lenders.model_name = trials.model_name
             and lenders.lender_version = trials.model_version

@@ -188,6 +188,12 @@ lenders as (
 
 ),
 
+version_trials as (
+
+    {{ log_loss.version_trials() }}
+
+),
+
 -- rather one that served than one that was only tried, and the one that was asked most
 ranked_lenders as (
 
@@ -202,7 +208,7 @@ ranked_lenders as (
                 lenders.reference_version asc
         ) as preference_rank
     from lenders
-    left join {{ ref('int_log_loss__version_trials') }} as trials
+    left join version_trials as trials
         on
             lenders.model_name = trials.model_name
             and lenders.reference_version = trials.model_version

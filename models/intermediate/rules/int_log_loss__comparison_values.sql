@@ -119,7 +119,8 @@ coverage_drops as (
 -- fast enough in the long window, and still in the short one
 burn_rates as (
 
-    select * from {{ ref('int_log_loss__burn_rates') }}
+    select * from {{ ref('int_log_loss__baseline_comparisons') }}
+    where window_name <> 'judged'
 
 ),
 
@@ -136,19 +137,19 @@ burn_speeds as (
         'all' as label,
         long_rates.window_start_date,
         long_rates.window_end_date,
-        long_rates.labeled_count,
+        long_rates.row_count as labeled_count,
         losses.label_coverage,
         case
             when short_rates.burn_rate < long_rates.burn_rate then short_rates.burn_rate
             else long_rates.burn_rate
         end as burn_rate,
         long_rates.increase,
-        long_rates.baseline_mean_log_loss as baseline_value,
+        long_rates.baseline_mean as baseline_value,
         long_rates.baseline_source,
         {{ null_double }} as z_rows,
         {{ null_double }} as z_days,
         {{ log_loss.proven_p_value(
-            'long_rates.p_value', 'long_rates.labeled_count', 'losses.rarest_label_count'
+            'long_rates.p_value', 'long_rates.row_count', 'losses.rarest_label_count'
         ) | indent(8) }} as p_value
     from burn_rates as long_rates
     inner join burn_rates as short_rates
@@ -171,14 +172,31 @@ burn_speeds as (
 
 ),
 
+days_of_trends as (
+
+    select
+        evaluation_date,
+        {{ scope }},
+        metric_date,
+        labeled_count,
+        loss_sum
+    from {{ ref('int_log_loss__evaluation_days') }}
+    where
+        window_name = '{{ log_loss.window_name(settings.error_budget.days) }}'
+        and labeled_count > 0
+
+),
+
+{{ log_loss.fitted_trends('days_of_trends', settings.error_budget.days) }},
+
 trends as (
 
     select
         trends.evaluation_date,
         {{ scope_of('trends') | join(',\n        ') }},
         'all' as label,
-        trends.window_start_date,
-        trends.window_end_date,
+        trends.start_date as window_start_date,
+        trends.end_date as window_end_date,
         trends.labeled_count,
         losses.label_coverage,
         {{ log_loss.safe_divide(
@@ -192,7 +210,7 @@ trends as (
         {{ log_loss.proven_p_value(
             'trends.p_value', 'trends.labeled_count', 'losses.rarest_label_count'
         ) | indent(8) }} as p_value
-    from {{ ref('int_log_loss__trends') }} as trends
+    from fitted_trends as trends
     inner join losses
         on
             trends.evaluation_date = losses.evaluation_date

@@ -10,7 +10,8 @@ burn_rates as (
         min(evaluation_date) over (
             partition by model_name, model_version, window_end_date
         ) as first_evaluation_date
-    from {{ ref('int_log_loss__burn_rates') }}
+    from {{ ref('int_log_loss__baseline_comparisons') }}
+    where window_name <> 'judged'
 
 ),
 
@@ -40,10 +41,10 @@ select
     model_version,
     cast(window_days as {{ dbt.type_bigint() }}) as window_days,
     evaluation_date as as_of_date,
-    labeled_count,
-    mean_log_loss,
-    baseline_mean_log_loss as baseline_log_loss,
-    target_mean_log_loss as target_log_loss,
+    row_count as labeled_count,
+    mean_value as mean_log_loss,
+    baseline_mean as baseline_log_loss,
+    target_mean as target_log_loss,
     burn_rate,
     p_value,
     1 - period_burn_rate as budget_remaining,
