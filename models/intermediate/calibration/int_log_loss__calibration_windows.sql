@@ -5,10 +5,62 @@
 -- to each of the last days.
 with
 
+entries as (
+
+    {{ log_loss.rollup_rows(['score_bin', 'cohort_score_decile']) }}
+
+),
+
+labeled_entries as (
+
+    select
+        metric_date,
+        {{ log_loss.scope_columns() | join(',\n        ') }},
+        case when grain = 'score_bin' then bin end as score_bin,
+        case
+            when grain = 'cohort_score_decile' then bin
+            else {{ log_loss.score_decile('bin') }}
+        end as score_decile,
+        {{ log_loss.is_event('label', 'predicted_label') }} as is_event,
+        entry_count,
+        {{ sums | join(',\n        ') }}
+    from entries
+    where label is not null
+
+),
+
+label_sums as (
+
+    select
+        metric_date,
+        {{ cell | join(',\n        ') }},
+        sum(entry_count) as row_count,
+        {% for sum in sums -%}
+        sum({{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from labeled_entries
+    group by
+        metric_date,
+        {{ cell | join(',\n        ') }}
+
+),
+
+-- labels that were all taken back leave a count of 0, and rounding
 bins as (
 
-    select * from {{ ref('int_log_loss__score_bins') }}
-    where label is not null
+    select
+        metric_date,
+        {{ log_loss.scope_columns() | join(',\n        ') }},
+        cast(score_bin as {{ dbt.type_int() }}) as score_bin,
+        cast(score_decile as {{ dbt.type_int() }}) as score_decile,
+        is_event,
+        row_count,
+        {% for sum in sums -%}
+        case when {{ sum }} < 0 then {{ log_loss.double(0) }} else {{ sum }} end
+            as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from label_sums
+    where row_count > 0
 
 ),
 

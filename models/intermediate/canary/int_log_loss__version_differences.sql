@@ -1,47 +1,84 @@
-{%- set pair = ['model_name', 'candidate_version', 'baseline_version', 'role'] -%}
-{%- set step = pair + ['through_date', 'as_of_date'] -%}
-{%- set sides = ['candidate', 'baseline'] %}
-
+{%- set settings = log_loss.configuration() -%}
+{%- set step = [
+    'model_name', 'candidate_version', 'baseline_version', 'role', 'through_date',
+    'as_of_date',
+] -%}
+{%- set look = ['method'] + step -%}
+{%- set sides = ['candidate', 'baseline'] -%}
+{%- set is_shared = 'candidate_count > 0 and baseline_count > 0' -%}
+-- How much worse a candidate is than its baseline at each look: within days and strata,
+-- and on the requests that both scored.
 with
+
+compared_days as (
+
+    select * from {{ ref('int_log_loss__compared_days') }}
+
+),
+
+known_sums as (
+
+    select * from {{ ref('int_log_loss__known_sums') }}
+
+),
+
+-- what was known at a look of each side's days, by stratum and label
+side_sums as (
+
+    {% for side in sides -%}
+    select
+        compared_days.*,
+        known_sums.cohort_value as stratum,
+        known_sums.label,
+        {% for other in sides -%}
+        {% for sum, name in [
+            ('labeled_count', 'count'), ('loss_sum', 'loss_sum'),
+            ('loss_squared_sum', 'loss_squared_sum'),
+        ] -%}
+        {{ 'known_sums.' ~ sum if side == other else '0' }} as {{ other }}_{{ name }}
+        {{- ',' if not loop.last }}
+        {% endfor -%}
+        {{ ',' if not loop.last }}
+        {% endfor %}
+    from compared_days
+    inner join known_sums
+        on
+            compared_days.model_name = known_sums.model_name
+            and compared_days.{{ side }}_version = known_sums.model_version
+            and compared_days.metric_date = known_sums.metric_date
+            and compared_days.as_of_date >= known_sums.known_from
+            and compared_days.as_of_date < known_sums.known_until
+    where
+        known_sums.label <> 'all'
+        and known_sums.cohort_name = {{ log_loss.text_literal(settings.stratum) }}
+    {%- if not loop.last %}
+
+    union all
+
+    {% endif %}
+    {%- endfor %}
+
+),
 
 label_cells as (
 
-    select * from {{ ref('int_log_loss__version_cells') }}
-
-),
-
--- how many labels of the rarer class each side has
-class_counts as (
-
     select
         {{ step | join(',\n        ') }},
+        metric_date,
+        stratum,
         label,
-        {{ log_loss.class_count() | indent(8) }} as class_count,
-        sum(candidate_labeled_count) as candidate_labeled_count,
-        sum(baseline_labeled_count) as baseline_labeled_count
-    from label_cells
+        {% for side in sides -%}
+        sum({{ side }}_count) as {{ side }}_count,
+        sum({{ side }}_loss_sum) as {{ side }}_loss_sum,
+        sum({{ side }}_loss_squared_sum) as {{ side }}_loss_squared_sum
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    from side_sums
     group by
         {{ step | join(',\n        ') }},
+        metric_date,
+        stratum,
         label
-
-),
-
-rarest as (
-
-    select
-        {{ step | join(',\n        ') }},
-        {% for side in sides -%}
-        case
-            when max(class_count) > 2 then null
-            when sum(case when {{ side }}_labeled_count > 0 then 1 else 0 end) < 2
-            then 0
-            else min(
-                case when {{ side }}_labeled_count > 0 then {{ side }}_labeled_count end
-            )
-        end as {{ side }}_rarest_count{{ ',' if not loop.last }}
-        {% endfor %}
-    from class_counts
-    group by {{ step | join(', ') }}
 
 ),
 
@@ -53,7 +90,7 @@ cells as (
         metric_date,
         stratum,
         {% for side in sides -%}
-        sum({{ side }}_labeled_count) as {{ side }}_count,
+        sum({{ side }}_count) as {{ side }}_count,
         sum({{ side }}_loss_sum) as {{ side }}_loss_sum,
         sum({{ side }}_loss_squared_sum) as {{ side }}_loss_squared_sum
         {{- ',' if not loop.last }}
@@ -66,6 +103,77 @@ cells as (
 
 ),
 
+pair_cells as (
+
+    select
+        {% for column in step -%}
+        compared_days.{{ column }},
+        {% endfor -%}
+        compared_days.metric_date,
+        pair_sums.label,
+        pair_sums.pair_count,
+        pair_sums.difference_sum,
+        pair_sums.difference_squared_sum,
+        pair_sums.baseline_loss_sum
+    from compared_days
+    inner join {{ ref('int_log_loss__pair_sums') }} as pair_sums
+        on
+            compared_days.model_name = pair_sums.model_name
+            and compared_days.candidate_version = pair_sums.candidate_version
+            and compared_days.baseline_version = pair_sums.baseline_version
+            and compared_days.metric_date = pair_sums.metric_date
+            and compared_days.as_of_date >= pair_sums.known_from
+            and compared_days.as_of_date < pair_sums.known_until
+    where pair_sums.pair_count > 0
+
+),
+
+-- how many labels of the rarer class each side has; a pair is one of both ---------
+
+class_counts as (
+
+    {% for method, relation, counts in [
+        ('stratified', 'label_cells', sides),
+        ('paired', 'pair_cells', ['pair', 'pair']),
+    ] -%}
+    select
+        '{{ method }}' as method,
+        {{ step | join(',\n        ') }},
+        label,
+        {{ log_loss.class_count() }} as class_count,
+        {% for side in sides -%}
+        sum({{ counts[loop.index0] }}_count) as {{ side }}_count
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    from {{ relation }}
+    group by
+        {{ step | join(',\n        ') }},
+        label
+    {%- if not loop.last %}
+
+    union all
+
+    {% endif %}
+    {%- endfor %}
+
+),
+
+rarest as (
+
+    select
+        {{ look | join(',\n        ') }},
+        {% for side in sides -%}
+        {{ log_loss.rarest_label_count(side ~ '_count') }} as {{ side }}_rarest_count
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    from class_counts
+    group by {{ look | join(', ') }}
+
+),
+
+-- the difference, and how it varies between days -----------------------------------
+
+-- a cell weighs n_c n_b / (n_c + n_b)
 shared_cells as (
 
     select
@@ -87,13 +195,15 @@ shared_cells as (
         end as {{ side }}_squares{{ ',' if not loop.last }}
         {% endfor %}
     from cells
-    where candidate_count > 0 and baseline_count > 0
+    where {{ is_shared }}
 
 ),
 
+-- a pair weighs 1
 days as (
 
     select
+        'stratified' as method,
         {{ step | join(',\n        ') }},
         metric_date,
         sum(candidate_count + baseline_count) as labeled_count,
@@ -104,7 +214,100 @@ days as (
         {{ step | join(',\n        ') }},
         metric_date
 
+    union all
+
+    select
+        'paired' as method,
+        {{ step | join(',\n        ') }},
+        metric_date,
+        sum(pair_count) as labeled_count,
+        {{ log_loss.double('sum(pair_count)') }} as weight,
+        sum(difference_sum) / sum(pair_count) as difference
+    from pair_cells
+    group by
+        {{ step | join(',\n        ') }},
+        metric_date
+
 ),
+
+day_ranks as (
+
+    select
+        *,
+        sum(weight) over (partition by {{ look | join(', ') }}) as total_weight,
+        sum(weight * difference) over (partition by {{ look | join(', ') }})
+        / sum(weight) over (partition by {{ look | join(', ') }}) as total_difference,
+        count(*) over (
+            partition by {{ look | join(', ') }}
+            order by metric_date
+            rows between unbounded preceding and current row
+        ) as day_number
+    from days
+
+),
+
+first_week as (
+
+    select
+        {{ look | join(',\n        ') }},
+        labeled_count,
+        row_number() over (
+            partition by {{ look | join(', ') }}
+            order by labeled_count, metric_date
+        ) as size_rank
+    from day_ranks
+    where day_number <= 7
+
+),
+
+median_sizes as (
+
+    select
+        {{ look | join(',\n        ') }},
+        max(case when size_rank = 4 then labeled_count end) as median_labeled_count
+    from first_week
+    group by {{ look | join(', ') }}
+    having count(*) = 7
+
+),
+
+-- the variance between T days is T / (T - 1) sum W_t^2 (d_t - d)^2 / W^2
+day_differences as (
+
+    select
+        {{ look | join(',\n        ') }},
+        count(*) as day_count,
+        max(total_difference) as difference,
+        case
+            when count(*) >= 7
+            then
+                {{ log_loss.safe_divide('count(*)', 'count(*) - 1') }}
+                * sum(
+                    weight * weight
+                    * (difference - total_difference) * (difference - total_difference)
+                ) / (max(total_weight) * max(total_weight))
+        end as day_variance
+    from day_ranks
+    group by {{ look | join(', ') }}
+
+),
+
+differences as (
+
+    select
+        day_differences.*,
+        rarest.candidate_rarest_count,
+        rarest.baseline_rarest_count,
+        median_sizes.median_labeled_count
+    from day_differences
+    inner join rarest
+        on {{ log_loss.same_columns(look, 'day_differences', 'rarest') }}
+    left join median_sizes
+        on {{ log_loss.same_columns(look, 'day_differences', 'median_sizes') }}
+
+),
+
+-- how the losses vary from row to row ----------------------------------------------
 
 strata as (
 
@@ -161,94 +364,36 @@ row_errors as (
 
 ),
 
-day_ranks as (
-
-    select
-        *,
-        sum(weight) over (partition by {{ step | join(', ') }}) as total_weight,
-        sum(weight * difference) over (partition by {{ step | join(', ') }})
-        / sum(weight) over (partition by {{ step | join(', ') }}) as total_difference,
-        count(*) over (
-            partition by {{ step | join(', ') }}
-            order by metric_date
-            rows between unbounded preceding and current row
-        ) as day_number
-    from days
-
-),
-
-first_week as (
-
-    select
-        {{ step | join(',\n        ') }},
-        labeled_count,
-        row_number() over (
-            partition by {{ step | join(', ') }}
-            order by labeled_count, metric_date
-        ) as size_rank
-    from day_ranks
-    where day_number <= 7
-
-),
-
-median_sizes as (
-
-    select
-        {{ step | join(',\n        ') }},
-        max(case when size_rank = 4 then labeled_count end) as median_labeled_count
-    from first_week
-    group by {{ step | join(', ') }}
-    having count(*) = 7
-
-),
-
-differences as (
-
-    select
-        {{ step | join(',\n        ') }},
-        count(*) as day_count,
-        max(total_difference) as difference,
-        case
-            when count(*) >= 7
-            then
-                {{ log_loss.safe_divide('count(*)', 'count(*) - 1') }}
-                * sum(
-                    weight * weight
-                    * (difference - total_difference) * (difference - total_difference)
-                ) / (max(total_weight) * max(total_weight))
-        end as day_variance
-    from day_ranks
-    group by {{ step | join(', ') }}
-
-),
-
 totals as (
 
     select
         {{ step | join(',\n        ') }},
         {% for side in sides -%}
         sum({{ side }}_count) as all_{{ side }}_count,
-        sum(
-            case
-                when candidate_count > 0 and baseline_count > 0
-                then {{ side }}_count
-            end
-        ) as {{ side }}_count,
+        sum(case when {{ is_shared }} then {{ side }}_count end) as {{ side }}_count,
         {% endfor -%}
-        sum(
-            case
-                when candidate_count > 0 and baseline_count > 0
-                then baseline_loss_sum
-            end
-        ) as baseline_loss_sum
+        sum(case when {{ is_shared }} then baseline_loss_sum end) as baseline_loss_sum
     from cells
+    group by {{ step | join(', ') }}
+
+),
+
+pair_totals as (
+
+    select
+        {{ step | join(',\n        ') }},
+        sum(pair_count) as pair_count,
+        sum(baseline_loss_sum) / sum(pair_count) as baseline_mean_log_loss,
+        {{ log_loss.sample_stddev(
+            'sum(difference_sum)', 'sum(difference_squared_sum)', 'sum(pair_count)'
+        ) }} / sqrt(sum(pair_count)) as pair_error
+    from pair_cells
     group by {{ step | join(', ') }}
 
 )
 
 select
-    'stratified' as method,
-    {% for column in step -%}
+    {% for column in look -%}
     differences.{{ column }},
     {% endfor -%}
     differences.day_count,
@@ -260,9 +405,10 @@ select
         as overlap_share,
     {{ log_loss.safe_divide('totals.baseline_loss_sum', 'totals.baseline_count') }}
         as baseline_mean_log_loss,
-    rarest.candidate_rarest_count,
-    rarest.baseline_rarest_count,
-    median_sizes.median_labeled_count,
+    differences.candidate_rarest_count,
+    differences.baseline_rarest_count,
+    differences.median_labeled_count,
+    -- the largest of three
     sqrt(
         case
             when
@@ -277,10 +423,37 @@ select
     ) as standard_error
 from differences
 inner join totals
-    on {{ log_loss.same_columns(step, 'differences', 'totals') | indent(8) }}
+    on {{ log_loss.same_columns(step, 'differences', 'totals') }}
 inner join row_errors
-    on {{ log_loss.same_columns(step, 'differences', 'row_errors') | indent(8) }}
-inner join rarest
-    on {{ log_loss.same_columns(step, 'differences', 'rarest') | indent(8) }}
-left join median_sizes
-    on {{ log_loss.same_columns(step, 'differences', 'median_sizes') | indent(4) }}
+    on {{ log_loss.same_columns(step, 'differences', 'row_errors') }}
+where differences.method = 'stratified'
+
+union all
+
+select
+    {% for column in look -%}
+    differences.{{ column }},
+    {% endfor -%}
+    differences.day_count,
+    differences.difference,
+    pair_totals.pair_count as candidate_count,
+    pair_totals.pair_count as baseline_count,
+    pair_totals.pair_count as pooled_count,
+    {{ log_loss.safe_divide('pair_totals.pair_count', 'totals.all_candidate_count') }}
+        as overlap_share,
+    pair_totals.baseline_mean_log_loss,
+    differences.candidate_rarest_count,
+    differences.baseline_rarest_count,
+    differences.median_labeled_count,
+    -- the larger of two
+    case
+        when sqrt(coalesce(differences.day_variance, 0)) > pair_totals.pair_error
+        then sqrt(differences.day_variance)
+        else pair_totals.pair_error
+    end as standard_error
+from differences
+inner join totals
+    on {{ log_loss.same_columns(step, 'differences', 'totals') }}
+inner join pair_totals
+    on {{ log_loss.same_columns(step, 'differences', 'pair_totals') }}
+where differences.method = 'paired'

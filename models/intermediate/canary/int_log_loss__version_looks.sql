@@ -14,10 +14,6 @@ differences as (
 
     select * from {{ ref('int_log_loss__version_differences') }}
 
-    union all
-
-    select * from {{ ref('int_log_loss__paired_differences') }}
-
 ),
 
 -- tuned at the first comparison of seven days, and frozen
