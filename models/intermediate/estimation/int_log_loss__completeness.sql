@@ -4,9 +4,111 @@
 -- How much of a class has come at each age, by chain ladder, as known on each date.
 with
 
+-- The reporting triangle: how many labels of each class each day had at each age and
+-- at the next one; at the horizon that is twice the horizon, and then four times. All
+-- versions together, since a label does not know who predicted it.
+reported as (
+
+    select
+        model_name,
+        metric_date,
+        label,
+        age_days,
+        known_on,
+        sum(labeled_count) as labeled_count
+    from {{ ref('int_log_loss__aged_sums') }}
+    where cohort_name = 'all'
+    group by
+        model_name,
+        metric_date,
+        label,
+        age_days,
+        known_on
+
+),
+
+reported_days as (
+
+    select
+        model_name,
+        metric_date,
+        age_days,
+        known_on
+    from reported
+    where label = 'all'
+
+),
+
+reported_labels as (
+
+    select distinct
+        model_name,
+        label
+    from reported
+    where label <> 'all'
+
+),
+
+-- a class of which nothing has come yet has a count as well: 0
+triangle_cells as (
+
+    select
+        reported_days.model_name,
+        reported_days.metric_date,
+        reported_days.age_days,
+        reported_days.known_on,
+        reported_labels.label,
+        coalesce(reported.labeled_count, 0) as labeled_count
+    from reported_days
+    inner join reported_labels
+        on reported_days.model_name = reported_labels.model_name
+    left join reported
+        on
+            reported_days.model_name = reported.model_name
+            and reported_days.metric_date = reported.metric_date
+            and reported_days.age_days = reported.age_days
+            and reported_labels.label = reported.label
+
+),
+
+triangle_steps as (
+
+    select
+        model_name,
+        metric_date,
+        label,
+        age_days,
+        labeled_count,
+        lead(labeled_count) over (
+            partition by model_name, metric_date, label
+            order by age_days
+        ) as next_labeled_count,
+        lead(known_on) over (
+            partition by model_name, metric_date, label
+            order by age_days
+        ) as known_on,
+        max(case when age_days = {{ horizon_days }} then labeled_count end) over (
+            partition by model_name, metric_date, label
+        ) as horizon_labeled_count
+    from triangle_cells
+
+),
+
 triangle as (
 
-    select * from {{ ref('int_log_loss__label_triangle') }}
+    select
+        model_name,
+        metric_date,
+        {{ log_loss.iso_weekday('metric_date') }} as weekday,
+        label,
+        age_days,
+        known_on,
+        labeled_count,
+        next_labeled_count,
+        horizon_labeled_count,
+        {{ log_loss.add_days('metric_date', horizon_days) }} as horizon_date
+    from triangle_steps
+    where known_on is not null
 
 ),
 

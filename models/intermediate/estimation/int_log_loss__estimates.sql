@@ -1,51 +1,197 @@
+{%- set estimation = log_loss.estimation() -%}
+{%- set horizon_days = estimation.horizon_days -%}
 {%- set keys = log_loss.estimate_keys() -%}
+{%- set window = ['metric_date', 'window_days', 'model_name', 'model_version'] -%}
 {%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
--- What each estimator says of each window, and how far off it was.
+-- What each estimator says of each window of days, and how far off it was.
 with
 
-windows as (
+aged_sums as (
 
-    select * from {{ ref('int_log_loss__estimate_windows') }}
-
-),
-
-completeness_weighted as (
-
-    select * from {{ ref('int_log_loss__completeness_weighted') }}
+    select * from {{ ref('int_log_loss__aged_sums') }}
+    where cohort_name = 'all' and label = 'all'
 
 ),
 
-post_stratified as (
+clock as (
 
-    select * from {{ ref('int_log_loss__post_stratified') }}
+    select
+        {{ log_loss.add_days('last_whole_date', -estimation.computed_days) }}
+            as first_date
+    from {{ ref('int_log_loss__clock') }}
 
 ),
 
-label_free as (
+numbers as (
+
+    {{ log_loss.whole_numbers(0, estimation.windows | max - 1) }}
+
+),
+
+window_lengths as (
+
+    {% for days in estimation.windows -%}
+    select {{ days }} as window_days
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+members as (
+
+    select
+        aged_sums.metric_date,
+        window_lengths.window_days,
+        aged_sums.model_name,
+        aged_sums.model_version,
+        aged_sums.age_days,
+        aged_sums.known_on,
+        {{ log_loss.add_days('aged_sums.metric_date', '-numbers.number') }}
+            as member_date,
+        case
+            when aged_sums.age_days + numbers.number > {{ horizon_days }}
+            then {{ horizon_days }}
+            else aged_sums.age_days + numbers.number
+        end as member_age
+    from aged_sums
+    inner join clock on aged_sums.known_on > clock.first_date
+    cross join window_lengths
+    inner join numbers on window_lengths.window_days > numbers.number
+    where aged_sums.age_days < {{ horizon_days }}
+
+),
+
+-- Every day of the windows, at its age on the date of the estimate. What came after a
+-- day's horizon is left out of its estimate as of its realised loss.
+estimate_days as (
+
+    select
+        {% for key in keys -%}
+        members.{{ key }},
+        {% endfor -%}
+        members.member_date,
+        members.member_age
+    from members
+    -- days on which nobody asked have no part in a window
+    inner join aged_sums
+        on
+            members.member_date = aged_sums.metric_date
+            and members.model_name = aged_sums.model_name
+            and members.model_version = aged_sums.model_version
+            and members.member_age = aged_sums.age_days
+
+),
+
+rhythms as (
+
+    select
+        model_name,
+        known_on,
+        max(is_weekly) as is_weekly
+    from {{ ref('int_log_loss__completeness') }}
+    group by model_name, known_on
+
+),
+
+so_far as (
 
     select
         {% for key in keys -%}
         estimate_days.{{ key }},
         {% endfor -%}
-        sum(sums.prediction_count) as prediction_count,
-        sum(sums.covered_count) as covered_count,
-        sum(sums.entropy_sum) as entropy_sum,
-        sum(sums.entropy_variance_sum) as entropy_variance_sum,
-        sum(sums.recalibrated_loss_sum) as recalibrated_loss_sum,
-        min(sums.reference_days) as reference_days
-    from {{ ref('int_log_loss__estimate_days') }} as estimate_days
-    inner join {{ ref('int_log_loss__label_free_sums') }} as sums
+        sum(aged_sums.prediction_count) as prediction_count,
+        sum(aged_sums.labeled_count) as labeled_count,
+        sum(aged_sums.loss_sum) as loss_sum,
+        sum(aged_sums.loss_squared_sum) as loss_squared_sum
+    from estimate_days
+    inner join aged_sums
         on
-            estimate_days.member_date = sums.metric_date
-            and estimate_days.model_name = sums.model_name
-            and estimate_days.model_version = sums.model_version
-            and estimate_days.known_on = sums.known_on
+            estimate_days.member_date = aged_sums.metric_date
+            and estimate_days.model_name = aged_sums.model_name
+            and estimate_days.model_version = aged_sums.model_version
+            and estimate_days.member_age = aged_sums.age_days
     group by
         {% for key in keys -%}
         estimate_days.{{ key }}{{ ',' if not loop.last }}
         {% endfor %}
 
 ),
+
+-- a window is realised once its last day is
+realised_members as (
+
+    select distinct
+        {% for column in window -%}
+        estimate_days.{{ column }},
+        {% endfor -%}
+        estimate_days.member_date
+    from estimate_days
+    inner join aged_sums as ends
+        on
+            estimate_days.metric_date = ends.metric_date
+            and estimate_days.model_name = ends.model_name
+            and estimate_days.model_version = ends.model_version
+    where ends.age_days = {{ estimation.horizon_days }}
+
+),
+
+realised as (
+
+    select
+        {% for column in window -%}
+        realised_members.{{ column }},
+        {% endfor -%}
+        {{ log_loss.safe_divide(
+            'sum(aged_sums.loss_sum)', 'sum(aged_sums.labeled_count)'
+        ) }} as realised_loss
+    from realised_members
+    inner join aged_sums
+        on
+            realised_members.member_date = aged_sums.metric_date
+            and realised_members.model_name = aged_sums.model_name
+            and realised_members.model_version = aged_sums.model_version
+    where aged_sums.age_days = {{ estimation.horizon_days }}
+    group by
+        {% for column in window -%}
+        realised_members.{{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+
+),
+
+-- what each estimate starts from, and what came true
+windows as (
+
+    select
+        {% for key in keys -%}
+        so_far.{{ key }},
+        {% endfor -%}
+        case
+            when rhythms.is_weekly = 1
+            then {{ log_loss.iso_weekday('so_far.metric_date') }}
+            else 0
+        end as weekday,
+        so_far.prediction_count,
+        so_far.labeled_count,
+        {{ log_loss.safe_divide('so_far.loss_sum', 'so_far.labeled_count') }}
+            as mean_loss,
+        {{ log_loss.sample_stddev(
+            'so_far.loss_sum', 'so_far.loss_squared_sum', 'so_far.labeled_count'
+        ) }} as loss_stddev,
+        realised.realised_loss
+    from so_far
+    left join rhythms
+        on
+            so_far.model_name = rhythms.model_name
+            and so_far.known_on = rhythms.known_on
+    left join realised
+        on {{ log_loss.same_columns(window, 'so_far', 'realised') }}
+
+),
+
+{{ log_loss.completeness_weighted('estimate_days') }},
+
+{{ log_loss.post_stratified('estimate_days', 'windows') }},
+
+{{ log_loss.label_free('estimate_days') }},
 
 estimates as (
 
