@@ -1,13 +1,113 @@
 {%- set series = ['rule'] + log_loss.scope_columns() + ['label'] -%}
+{%- set alert = ['evaluation_date'] + series -%}
+{%- set run = series + ['first_alert_date'] -%}
 {%- set version = ['evaluation_date', 'model_name', 'model_version'] -%}
 {%- set deployment_days = 14 -%}
-{%- set text = dbt.type_string() %}
-
+{%- set text = dbt.type_string() -%}
+{%- set budget = log_loss.configuration().error_budget -%}
+{#- what each rule measures, over which windows; of several the lowest value counts -#}
+{%- set windows = {
+    'mean_log_loss': ['judged'],
+    'cohort_log_loss': ['judged'],
+    'class_log_loss': ['judged'],
+    'mean_log_loss_increase': ['judged'],
+    'cohort_log_loss_increase': ['judged'],
+    'class_log_loss_increase': ['judged'],
+    'fast_burn_rate': [
+        log_loss.window_name(budget.page.long_days),
+        log_loss.window_name(budget.page.short_days),
+    ],
+    'slow_burn_rate': [
+        log_loss.window_name(budget.ticket.long_days),
+        log_loss.window_name(budget.ticket.short_days),
+    ],
+} -%}
+-- What each rule would have told somebody, day by day.
 with
 
+-- where the rise behind an alert began ----------------------------------------------
+
+-- as known on the first date of an alert that has a baseline
+first_alerts as (
+
+    select
+        {{ run | join(',\n        ') }},
+        window_end_date,
+        baseline_value,
+        {{ log_loss.loss_allowance('baseline_value') }} as allowance
+    from {{ ref('int_log_loss__episodes') }}
+    where
+        evaluation_date = first_alert_date
+        and rule in {{ log_loss.rules_with('has_loss_baseline', true) }}
+        and baseline_value is not null
+
+),
+
+days_before as (
+
+    select
+        {% for column in run -%}
+        first_alerts.{{ column }},
+        {% endfor -%}
+        first_alerts.baseline_value,
+        first_alerts.allowance,
+        known_sums.metric_date,
+        known_sums.loss_sum / known_sums.labeled_count as day_mean
+    from first_alerts
+    inner join {{ ref('int_log_loss__known_sums') }} as known_sums
+        on
+            {{ log_loss.same_scope('first_alerts', 'known_sums') }}
+            and first_alerts.label = known_sums.label
+            and first_alerts.first_alert_date >= known_sums.known_from
+            and first_alerts.first_alert_date < known_sums.known_until
+            and first_alerts.window_end_date >= known_sums.metric_date
+    where known_sums.labeled_count > 0
+
+),
+
+-- how far the days up to here are above half of what is allowed, added up
+excesses as (
+
+    select
+        *,
+        sum(day_mean - baseline_value - allowance / 2) over (
+            partition by {{ run | join(', ') }}
+            order by metric_date
+            rows between unbounded preceding and current row
+        ) as excess_so_far,
+        lead(metric_date) over (
+            partition by {{ run | join(', ') }}
+            order by metric_date
+        ) as next_date
+    from days_before
+
+),
+
+ranked_excesses as (
+
+    select
+        *,
+        min(metric_date) over (
+            partition by {{ run | join(', ') }}
+        ) as earliest_date,
+        row_number() over (
+            partition by {{ run | join(', ') }}
+            order by excess_so_far asc, metric_date desc
+        ) as lowest_rank
+    from excesses
+
+),
+
+-- the day after the one at which that sum is lowest (Page's CUSUM); none where that is
+-- the last one, as the rise is over again
 rises as (
 
-    select * from {{ ref('int_log_loss__rises') }}
+    select
+        {{ run | join(',\n        ') }},
+        case when excess_so_far > 0 then earliest_date else next_date end
+            as rise_start_date
+    from ranked_excesses
+    where lowest_rank = 1
 
 ),
 
@@ -43,7 +143,150 @@ alerts as (
 
 ),
 
+-- what the value has become: the same days with the labels that are known today ------
+
+rule_windows as (
+
+    {% for rule, names in windows.items() -%}
+    {% set is_last_rule = loop.last -%}
+    {% for name in names -%}
+    select
+        '{{ rule }}' as rule,
+        '{{ name }}' as window_name
+    {{ 'union all' if not (is_last_rule and loop.last) }}
+    {% endfor -%}
+    {% endfor %}
+),
+
+-- the days are those that were judged, and the baseline is the one known then
+means_now as (
+
+    select
+        {% for column in alert -%}
+        alerts.{{ column }},
+        {% endfor -%}
+        alerts.baseline_value,
+        rule_windows.window_name,
+        {{ log_loss.safe_divide(
+            'sum(known_sums.loss_sum)', 'sum(known_sums.labeled_count)'
+        ) }} as mean_log_loss
+    from alerts
+    inner join rule_windows
+        on alerts.rule = rule_windows.rule
+    inner join {{ ref('int_log_loss__evaluation_days') }} as evaluation_days
+        on
+            rule_windows.window_name = evaluation_days.window_name
+            and alerts.evaluation_date = evaluation_days.evaluation_date
+            and {{ log_loss.same_scope('alerts', 'evaluation_days') }}
+    inner join {{ ref('int_log_loss__known_sums') }} as known_sums
+        on
+            {{ log_loss.same_scope('evaluation_days', 'known_sums') }}
+            and alerts.label = known_sums.label
+            and evaluation_days.metric_date = known_sums.metric_date
+    where known_sums.known_until = {{ log_loss.date_literal('9999-12-31') }}
+    group by
+        {% for column in alert -%}
+        alerts.{{ column }},
+        {% endfor -%}
+        alerts.baseline_value,
+        rule_windows.window_name
+
+),
+
+revisions as (
+
+    select
+        {{ alert | join(',\n        ') }},
+        min(
+            case
+                when rule in ('fast_burn_rate', 'slow_burn_rate')
+                then
+                    (mean_log_loss - baseline_value)
+                    / {{ log_loss.loss_allowance('baseline_value') }}
+                when baseline_value is not null
+                then {{ log_loss.safe_divide(
+                    'mean_log_loss - baseline_value', 'baseline_value'
+                ) }}
+                else mean_log_loss
+            end
+        ) as value_now
+    from means_now
+    group by
+        {{ alert | join(',\n        ') }}
+
+),
+
 -- the three cohorts that explain most ------------------------------------------------
+
+comparisons as (
+
+    select * from {{ ref('int_log_loss__baseline_comparisons') }}
+    where measure = 'log_loss' and window_name = 'judged' and label = 'all'
+
+),
+
+-- each cohort's share of the labels times its own rise; with the remainder they add up
+-- to the whole rise, for each cohort column anew
+cohort_parts as (
+
+    select
+        {% for column in version -%}
+        cohorts.{{ column }},
+        {% endfor -%}
+        cohorts.cohort_name,
+        cohorts.cohort_value,
+        versions.increase,
+        {{ log_loss.safe_divide('cohorts.row_count', 'versions.row_count') }}
+        * cohorts.increase as contribution
+    from comparisons as cohorts
+    inner join comparisons as versions
+        on {{ log_loss.same_columns(version, 'cohorts', 'versions') }}
+    where
+        cohorts.cohort_name <> 'all'
+        and versions.cohort_name = 'all'
+
+),
+
+-- what cohorts do not explain by themselves: another mix of them, cohorts without a
+-- baseline, and days on which only some of them are mature
+remainders as (
+
+    select
+        {{ version | join(',\n        ') }},
+        cohort_name,
+        '(mix)' as cohort_value,
+        increase,
+        increase - sum(contribution) as contribution
+    from cohort_parts
+    group by
+        {{ version | join(',\n        ') }},
+        cohort_name,
+        increase
+
+),
+
+contributions as (
+
+    select * from cohort_parts
+
+    union all
+
+    select * from remainders
+
+),
+
+-- a share of nothing is none
+shares as (
+
+    select
+        *,
+        {{ log_loss.safe_divide('contribution', 'increase') }} as contribution_share
+    from contributions
+    where
+        contribution > 0
+        and increase > {{ log_loss.double('1e-6') }}
+
+),
 
 ranked_cohorts as (
 
@@ -59,11 +302,7 @@ ranked_cohorts as (
             partition by {{ version | join(', ') }}
             order by contribution desc, cohort_name asc, cohort_value asc
         ) as cohort_rank
-    from {{ ref('int_log_loss__contributions') }}
-    where
-        contribution > 0
-        and increase > 0
-        and contribution_share is not null
+    from shares
 
 ),
 
@@ -185,7 +424,7 @@ left join recent_deployments
     on
         alerts.evaluation_date = recent_deployments.evaluation_date
         and {{ log_loss.same_columns(series, 'alerts', 'recent_deployments') }}
-left join {{ ref('int_log_loss__revisions') }} as revisions
+left join revisions
     on
         alerts.evaluation_date = revisions.evaluation_date
         and {{ log_loss.same_columns(series, 'alerts', 'revisions') }}
