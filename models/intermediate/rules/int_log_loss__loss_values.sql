@@ -34,9 +34,11 @@ evaluation_dates as (
 
 ),
 
+{{ log_loss.judged_losses() }},
+
 losses as (
 
-    select * from {{ ref('int_log_loss__judged_losses') }}
+    select * from judged_losses
     where label = 'all'
 
 ),
@@ -58,7 +60,7 @@ class_losses as (
         {{ null_count }} as commonest_labeled_count,
         {{ null_double }} as commonest_mean_log_loss,
         {{ null_double }} as commonest_log_loss_stddev
-    from {{ ref('int_log_loss__judged_losses') }}
+    from judged_losses
     where
         label <> 'all'
         and cohort_name = 'all'
