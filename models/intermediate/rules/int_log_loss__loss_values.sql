@@ -177,6 +177,8 @@ percentiles as (
 
 ),
 
+{{ log_loss.dated_training_metrics() }},
+
 -- beside what training promised; the interval is that of production alone
 validation_ratios as (
 
@@ -201,7 +203,7 @@ validation_ratios as (
         losses.commonest_labeled_count,
         metrics.value as validation_log_loss
     from losses
-    inner join {{ ref('int_log_loss__training_metrics') }} as metrics
+    inner join dated_training_metrics as metrics
         on
             losses.model_name = metrics.model_name
             and losses.model_version = metrics.model_version
