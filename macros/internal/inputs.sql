@@ -180,3 +180,60 @@
     ) }}
     {%- endif -%}
 {%- endmacro %}
+
+
+{#
+    What training said of each version, and from when until when that was the last word: on
+    a date it is the row with `known_from <= date < known_until`.
+
+    Emits CTEs, the last of them dated_training_metrics: one row per version, metric and
+    date on which it was logged (1970-01-01 if nobody says when), with `run_id`, `value`, a
+    finite number, and `logged_at` of the last one logged that day.
+#}
+{% macro dated_training_metrics() -%}
+ranked_training_metrics as (
+
+    select
+        *,
+        -- an undated one counts until there is a dated one
+        coalesce(cast(logged_at as date), {{ log_loss.undated() }}) as known_from,
+        row_number() over (
+            partition by
+                model_name,
+                model_version,
+                metric_key,
+                coalesce(cast(logged_at as date), {{ log_loss.undated() }})
+            order by
+                case when logged_at is null then 1 else 0 end,
+                logged_at desc,
+                run_id asc,
+                value asc
+        ) as recency_rank
+    from {{ ref('stg_log_loss__training_metrics') }}
+    where abs(value) <= {{ log_loss.largest_double() }}
+
+),
+
+dated_training_metrics as (
+
+    select
+        model_name,
+        model_version,
+        metric_key,
+        known_from,
+        -- a far date, so that a join compares columns alone
+        coalesce(
+            lead(known_from) over (
+                partition by model_name, model_version, metric_key
+                order by known_from
+            ),
+            {{ log_loss.date_literal('9999-12-31') }}
+        ) as known_until,
+        run_id,
+        value,
+        logged_at
+    from ranked_training_metrics
+    where recency_rank = 1
+
+)
+{%- endmacro %}

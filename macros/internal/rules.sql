@@ -192,6 +192,126 @@ and (
 
 
 {#
+    The losses of the judged days as known on each evaluation date.
+
+    Emits CTEs, the last of them judged_losses: one row per evaluation date, scope and
+    label, and for all labels (`all`). `label_coverage` is that of the scope, whatever the
+    label; `rarest_label_count` and the columns of the commonest class are null where no
+    label is told apart, and the first for models of more than two classes. Standard
+    deviations are those of samples, null below two labels. `clipped_loss_share` is the
+    share of the loss that clipped rows add.
+#}
+{% macro judged_losses() -%}
+{%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
+{%- set window -%}
+partition by evaluation_date, {{ log_loss.scope_columns() | join(', ') }}
+{%- endset -%}
+{%- set sums = ['labeled_count', 'loss_sum', 'loss_squared_sum'] -%}
+{%- set epsilon = log_loss.double(log_loss.configuration().epsilon) -%}
+judged_sums as (
+
+    select
+        evaluation_date,
+        {{ scope }},
+        label,
+        start_date as window_start_date,
+        end_date as window_end_date,
+        prediction_count,
+        row_count as labeled_count,
+        clipped_count,
+        value_sum as loss_sum,
+        value_squared_sum as loss_squared_sum
+    from {{ ref('int_log_loss__evaluation_windows') }}
+    where
+        measure = 'log_loss'
+        and window_name = 'judged'
+
+),
+
+ranked_classes as (
+
+    select
+        *,
+        {{ log_loss.class_count() }} as class_count,
+        row_number() over (
+            {{ window }}
+            order by labeled_count desc, label asc
+        ) as class_rank
+    from judged_sums
+    where label <> 'all'
+
+),
+
+class_sums as (
+
+    select
+        evaluation_date,
+        {{ scope }},
+        {% for sum in sums -%}
+        sum(case when class_rank = 1 then {{ sum }} end) as commonest_{{ sum }},
+        {% endfor -%}
+        {{ log_loss.rarest_label_count() }} as rarest_label_count
+    from ranked_classes
+    group by
+        evaluation_date,
+        {{ scope }}
+
+),
+
+judged_losses as (
+
+    select
+        judged_sums.evaluation_date,
+        {{ log_loss.scope_columns('judged_sums') | join(',\n        ') }},
+        judged_sums.label,
+        judged_sums.window_start_date,
+        judged_sums.window_end_date,
+        judged_sums.prediction_count,
+        judged_sums.labeled_count,
+        max(
+            case
+                when judged_sums.label = 'all'
+                then {{ log_loss.safe_divide(
+                    'judged_sums.labeled_count', 'judged_sums.prediction_count'
+                ) }}
+            end
+        ) over (
+            partition by
+                judged_sums.evaluation_date,
+                {{ log_loss.scope_columns('judged_sums') | join(', ') }}
+        ) as label_coverage,
+        {{ log_loss.safe_divide('judged_sums.loss_sum', 'judged_sums.labeled_count') }}
+            as mean_log_loss,
+        {{ log_loss.sample_stddev(
+            'judged_sums.loss_sum', 'judged_sums.loss_squared_sum',
+            'judged_sums.labeled_count'
+        ) }} as log_loss_stddev,
+        cast(class_sums.rarest_label_count as {{ dbt.type_bigint() }})
+            as rarest_label_count,
+        cast(class_sums.commonest_labeled_count as {{ dbt.type_bigint() }})
+            as commonest_labeled_count,
+        {{ log_loss.safe_divide(
+            'class_sums.commonest_loss_sum', 'class_sums.commonest_labeled_count'
+        ) }} as commonest_mean_log_loss,
+        {{ log_loss.sample_stddev(
+            'class_sums.commonest_loss_sum', 'class_sums.commonest_loss_squared_sum',
+            'class_sums.commonest_labeled_count'
+        ) }} as commonest_log_loss_stddev,
+        -- a clipped row is one whose label had epsilon, and no more, of the probability
+        {{ log_loss.safe_divide(
+            'judged_sums.clipped_count * (-ln(' ~ epsilon ~ '))', 'judged_sums.loss_sum'
+        ) }} as clipped_loss_share
+    from judged_sums
+    left join class_sums
+        on
+            judged_sums.evaluation_date = class_sums.evaluation_date
+            and {{ log_loss.same_scope('judged_sums', 'class_sums') }}
+
+)
+{%- endmacro %}
+
+
+{#
     What rules measure, one select each, with the columns that int_log_loss__verdicts
     judges. A measure names
 

@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_log_loss__training_metrics') }}
+-- depends_on: {{ ref('stg_log_loss__training_metrics') }}
 {%- set baseline = log_loss.configuration().baseline -%}
 {%- set keys = [
     'measure', 'evaluation_date'
@@ -19,6 +19,10 @@ windows as (
 
 ),
 
+{% if baseline.is_validation -%}
+{{ log_loss.dated_training_metrics() }},
+
+{% endif -%}
 baselines as (
 
     select
@@ -78,7 +82,7 @@ baselines as (
         cast(null as {{ log_loss.type_double() }}) as day_variance,
         {{ log_loss.double('0.4') }} as day_autocorrelation
     from windows
-    inner join {{ ref('int_log_loss__training_metrics') }} as metrics
+    inner join dated_training_metrics as metrics
         on
             windows.model_name = metrics.model_name
             and windows.model_version = metrics.model_version

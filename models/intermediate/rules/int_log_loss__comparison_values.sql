@@ -30,9 +30,11 @@ evaluation_dates as (
 
 ),
 
+{{ log_loss.judged_losses() }},
+
 losses as (
 
-    select * from {{ ref('int_log_loss__judged_losses') }}
+    select * from judged_losses
     where label = 'all'
 
 ),
@@ -72,7 +74,7 @@ increases as (
         {{ log_loss.proven_p_value(
             'comparisons.p_value', 'comparisons.row_count', 'losses.rarest_label_count'
         ) | indent(8) }} as p_value
-    from {{ ref('int_log_loss__judged_losses') }} as judged
+    from judged_losses as judged
     inner join losses
         on
             judged.evaluation_date = losses.evaluation_date

@@ -36,9 +36,11 @@ evaluation_dates as (
 
 ),
 
+{{ log_loss.judged_losses() }},
+
 losses as (
 
-    select * from {{ ref('int_log_loss__judged_losses') }}
+    select * from judged_losses
     where label = 'all'
 
 ),
@@ -60,7 +62,7 @@ class_losses as (
         {{ null_count }} as commonest_labeled_count,
         {{ null_double }} as commonest_mean_log_loss,
         {{ null_double }} as commonest_log_loss_stddev
-    from {{ ref('int_log_loss__judged_losses') }}
+    from judged_losses
     where
         label <> 'all'
         and cohort_name = 'all'
@@ -312,6 +314,8 @@ percentiles as (
 
 ),
 
+{{ log_loss.dated_training_metrics() }},
+
 -- beside what training promised; the interval is that of production alone
 validation_ratios as (
 
@@ -336,7 +340,7 @@ validation_ratios as (
         losses.commonest_labeled_count,
         metrics.value as validation_log_loss
     from losses
-    inner join {{ ref('int_log_loss__training_metrics') }} as metrics
+    inner join dated_training_metrics as metrics
         on
             losses.model_name = metrics.model_name
             and losses.model_version = metrics.model_version

@@ -1,5 +1,7 @@
 with
 
+{{ log_loss.dated_training_metrics() }},
+
 training as (
 
     select
@@ -11,7 +13,7 @@ training as (
         max(case when metric_key = '{{ metric }}' then value end) as {{ metric }},
         {% endfor -%}
         cast(max(logged_at) as date) as trained_on
-    from {{ ref('int_log_loss__training_metrics') }}
+    from dated_training_metrics
     where
         known_until = {{ log_loss.date_literal('9999-12-31') }}
         and metric_key in (
