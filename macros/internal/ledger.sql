@@ -12,6 +12,58 @@
 
 
 {#
+    Labeled predictions by their loss, as known on the as-of date: a sketch that adds up over
+    any days and classes (DDSketch: Masson, Rim, Lee 2019).
+
+    Emits CTEs, the last of which is `name`: one row per day, model version, label and
+    `loss_bin` that some prediction is in, with `labeled_count`, at least 1, and `loss_sum`.
+#}
+{% macro with_loss_bins(name) -%}
+{{ name }}_entries as (
+
+    {{ log_loss.rollup_rows(['loss_bin']) }}
+
+),
+
+{{ name }}_sums as (
+
+    select
+        metric_date,
+        model_name,
+        model_version,
+        label,
+        bin as loss_bin,
+        sum(entry_count) as labeled_count,
+        sum(loss_sum) as loss_sum
+    from {{ name }}_entries
+    group by
+        metric_date,
+        model_name,
+        model_version,
+        label,
+        bin
+
+),
+
+{{ name }} as (
+
+    select
+        metric_date,
+        model_name,
+        model_version,
+        label,
+        loss_bin,
+        cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
+        case when loss_sum < 0 then {{ log_loss.double(0) }} else loss_sum end
+            as loss_sum
+    from {{ name }}_sums
+    where labeled_count > 0
+
+)
+{%- endmacro %}
+
+
+{#
     The additive sums of the roll-up: what each one sums over the rows of the ledger
     (none: it counts entries, all or those of one kind), its type, whether it is known
     without a label, and the grains that keep it (none: all). Bin rows keep only what a

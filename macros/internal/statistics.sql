@@ -420,3 +420,78 @@ fitted_trends as (
         else ln(1 + exp({{ x }}))
     end
 {%- endmacro %}
+
+
+{#
+    Percentiles of losses, from their bins: the first bin up to which so many of them lie,
+    by the value that stands for it.
+
+    Emits CTEs, the last of which is `name`: one row per `keys`, with `p50_log_loss`,
+    `p95_log_loss` and `p99_log_loss`.
+
+    loss_bins: a CTE with the keys, `loss_bin` and `labeled_count`.
+    keys: what is taken together.
+#}
+{% macro loss_percentiles(loss_bins, keys, name) -%}
+{%- set percentiles = [50, 95, 99] -%}
+{{ name }}_counts as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        loss_bin,
+        sum(labeled_count) as labeled_count
+    from {{ loss_bins }}
+    group by
+        {{ keys | join(',\n        ') }},
+        loss_bin
+
+),
+
+{{ name }}_running_counts as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        loss_bin,
+        sum(labeled_count) over (
+            partition by {{ keys | join(', ') }}
+            order by loss_bin
+            rows between unbounded preceding and current row
+        ) as count_up_to_bin,
+        sum(labeled_count) over (
+            partition by {{ keys | join(', ') }}
+        ) as labeled_count
+    from {{ name }}_counts
+
+),
+
+-- whole numbers on both sides: 0.95 * 20 need not be 19
+{{ name }}_bins as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        {% for percentile in percentiles -%}
+        min(
+            case
+                when 100 * count_up_to_bin >= {{ percentile }} * labeled_count
+                then loss_bin
+            end
+        ) as p{{ percentile }}_bin{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ name }}_running_counts
+    group by
+        {{ keys | join(',\n        ') }}
+
+),
+
+{{ name }} as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        {% for percentile in percentiles -%}
+        {{ log_loss.loss_bin_value('p' ~ percentile ~ '_bin') }}
+            as p{{ percentile }}_log_loss{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ name }}_bins
+
+)
+{%- endmacro %}

@@ -43,13 +43,12 @@ rolling as (
 
 ),
 
-percentiles as (
+{{ log_loss.with_loss_bins('loss_bins') }},
 
-    select *
-    from {{ ref('int_log_loss__percentiles') }}
-    where label = 'all'
-
-),
+-- whatever the label
+{{ log_loss.loss_percentiles(
+    'loss_bins', ['metric_date', 'model_name', 'model_version'], 'percentiles'
+) }},
 
 means as (
 

@@ -16,11 +16,11 @@ labels as (
 
 ),
 
-percentiles as (
+{{ log_loss.with_loss_bins('loss_bins') }},
 
-    select * from {{ ref('int_log_loss__percentiles') }}
-
-),
+{{ log_loss.loss_percentiles(
+    'loss_bins', ['metric_date', 'model_name', 'model_version', 'label'], 'percentiles'
+) }},
 
 joined as (
 
