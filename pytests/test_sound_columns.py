@@ -32,7 +32,8 @@ def described(mart: str) -> dict:
 
 
 def type_of(column: dict) -> str:
-    written = column["data_type"]
+    # the view of single rows has no contract, and cohorts that differ
+    written = column.get("data_type", "string")
     for name in ("double", "timestamp"):
         if name in written:
             return name
