@@ -137,6 +137,9 @@ def test_everything_public_is_described(demo: Demo, manifest: dict) -> None:
             for name, column in node["columns"].items()
         }
         bare += [] if node["description"] else [key]
+        # of a step on the way, what its columns are is said where a mart shows them
+        if node["path"].startswith("intermediate/"):
+            continue
         bare += [
             f"{key}.{column}"
             for column in catalog[key]["columns"]
