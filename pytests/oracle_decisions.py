@@ -462,7 +462,7 @@ def look_at(
     return {
         "day_count": count,
         "candidate_labeled_count": n_candidate,
-        "baseline_labeled_count": len(baseline),
+        "serving_labeled_count": len(baseline),
         "pooled_count": n_candidate + len(baseline),
         "overlap_share": n_candidate / all_candidate,
         "difference": difference,
@@ -507,7 +507,7 @@ def look_at_pairs(
     return {
         "day_count": count,
         "candidate_labeled_count": total,
-        "baseline_labeled_count": total,
+        "serving_labeled_count": total,
         "pooled_count": total,
         "overlap_share": total / scored,
         "difference": every.mean(),
@@ -548,7 +548,7 @@ def sequence(look: dict, tuned: float | None, alpha: float = 0.05) -> dict:
     is_enough = (
         look["day_count"] >= 7
         and look["overlap_share"] >= 0.8
-        and min(look["candidate_labeled_count"], look["baseline_labeled_count"]) >= 300
+        and min(look["candidate_labeled_count"], look["serving_labeled_count"]) >= 300
         and look["rarest"] >= 10
     )
     if is_enough and d - half > 0:

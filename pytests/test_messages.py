@@ -19,7 +19,7 @@ select 'tried' as model_name, 'v2' as model_version, 'canary' as role,
     cast('2026-01-01' as timestamp) as deployed_at,
     cast(null as timestamp) as retired_at, '' as note
 union all
-select 'tried', 'v1', 'baseline', cast('2025-12-01' as timestamp), null, ''
+select 'tried', 'v1', 'serving', cast('2025-12-01' as timestamp), null, ''
 """
 
 

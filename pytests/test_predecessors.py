@@ -32,15 +32,15 @@ LIVES = {
     "backfilled": [("z", 0, 20, 34), ("a", 20, 12, 34), ("a", -3, 1, 42)],
 }
 DEPLOYMENTS = [
-    ("tried", "v1", "baseline", 0),
+    ("tried", "v1", "serving", 0),
     ("tried", "v2", "canary", 20),
-    ("tried", "v3", "baseline", 30),
-    ("promoted", "v1", "baseline", 0),
+    ("tried", "v3", "serving", 30),
+    ("promoted", "v1", "serving", 0),
     ("promoted", "v2", "canary", 20),
-    ("promoted", "v2", "baseline", 28),
-    ("adopted_later", "v1", "baseline", 0),
+    ("promoted", "v2", "serving", 28),
+    ("adopted_later", "v1", "serving", 0),
     ("adopted_later", "v2", "canary", 20),
-    ("adopted_later", "v2", "baseline", 60),
+    ("adopted_later", "v2", "serving", 60),
     ("misspelt_role", "v2", "champion", 20),
     ("only_tried", "v2", "canary", 5),
 ]

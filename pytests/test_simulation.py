@@ -146,7 +146,7 @@ def test_each_decision_is_the_oracles(gap: float, expected: str) -> None:
     found = {
         "day_count": 9,
         "candidate_labeled_count": 9_000.0,
-        "baseline_labeled_count": 81_000.0,
+        "serving_labeled_count": 81_000.0,
         "pooled_count": 90_000.0,
         "overlap_share": 1.0,
         "difference": gap,

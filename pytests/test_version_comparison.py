@@ -19,7 +19,7 @@ from oracle_decisions import Pair, version_comparison
 
 PAIR = Pair("flight_late", "v2", "v1", "canary", date(2013, 6, 1), date(2013, 7, 31))
 DEPLOYMENTS = [
-    ("flight_late", "v1", "baseline", datetime(2013, 6, 1), datetime(2013, 8, 1)),
+    ("flight_late", "v1", "serving", datetime(2013, 6, 1), datetime(2013, 8, 1)),
     ("flight_late", "v2", "Canary ", datetime(2013, 6, 1, 9), datetime(2013, 8, 1)),
     # retired in the first second of a day, it has that day no more
     # without a start it has no effect
@@ -90,7 +90,7 @@ def is_near(name: str, actual: object, expected: object) -> bool:
 # --------------------------------------------------------------------------------------
 # Harder traffic
 
-DEPLOYED = [("v1", "baseline"), ("v2", "canary")]
+DEPLOYED = [("v1", "serving"), ("v2", "canary")]
 
 
 def traffic(

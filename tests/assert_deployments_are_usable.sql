@@ -12,6 +12,6 @@ from {{ ref('stg_log_loss__deployments') }}
 where
     model_name is null
     or model_version is null
-    or coalesce(role, '') not in ('baseline', 'canary', 'shadow')
+    or coalesce(role, '') not in ('serving', 'canary', 'shadow')
     or deployed_at is null
     or retired_at < deployed_at

@@ -33,7 +33,7 @@ looks as (
     select
         deployments.model_name,
         deployments.model_version as candidate_version,
-        comparisons.baseline_version,
+        comparisons.serving_version,
         comparisons.method,
         coalesce(comparisons.decision, 'not_compared_yet') as decision,
         comparisons.difference,
@@ -44,7 +44,7 @@ looks as (
             partition by
                 deployments.model_name,
                 deployments.model_version,
-                comparisons.baseline_version,
+                comparisons.serving_version,
                 comparisons.method
             order by comparisons.metric_date desc
         ) as recency_rank
@@ -56,7 +56,7 @@ looks as (
 
 select * from looks
 where recency_rank = 1
-order by model_name, candidate_version, baseline_version, method
+order by model_name, candidate_version, serving_version, method
 {%- endset -%}
 {%- set findings %}
 select distinct
@@ -68,7 +68,7 @@ select distinct
     'all' as cohort_name,
     'all' as cohort_value,
     'all' as label,
-    comparisons.baseline_version,
+    comparisons.serving_version,
     comparisons.method,
     clock.as_of_date as alert_date,
     comparisons.first_decision_date as first_alert_date,

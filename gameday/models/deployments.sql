@@ -11,7 +11,7 @@ union all
 select
     'bad_canary' as model_name,
     'v2' as model_version,
-    'baseline' as role,
+    'serving' as role,
     cast('2013-08-01' as timestamp) as deployed_at,
     cast(null as timestamp) as retired_at,
     cast(null as varchar) as note

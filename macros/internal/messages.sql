@@ -56,7 +56,7 @@
     {%- for cells in log_loss._rows_where_tests_run(canaries) -%}
         {%- do log_loss._print('canary', [
             ('model', cells.model_name), ('version', cells.candidate_version),
-            ('serving', cells.baseline_version), ('method', cells.method),
+            ('serving', cells.serving_version), ('method', cells.method),
             ('decision', cells.decision), ('difference', cells.difference),
             ('half_width', cells.sequence_half_width),
             ('labels_still_needed', cells.labels_still_needed),

@@ -1,5 +1,5 @@
 {%- set settings = log_loss.configuration() -%}
-{%- set pair = ['model_name', 'candidate_version', 'baseline_version', 'role'] -%}
+{%- set pair = ['model_name', 'candidate_version', 'serving_version', 'role'] -%}
 {%- set far = log_loss.date_literal('9999-12-31') %}
 
 with
@@ -36,35 +36,35 @@ pairs as (
     select
         candidates.model_name,
         candidates.model_version as candidate_version,
-        baselines.model_version as baseline_version,
+        serving.model_version as serving_version,
         candidates.role,
         min(
             case
-                when candidates.start_date > baselines.start_date
+                when candidates.start_date > serving.start_date
                 then candidates.start_date
-                else baselines.start_date
+                else serving.start_date
             end
         ) as start_date,
         max(
             case
-                when candidates.end_date < baselines.end_date then candidates.end_date
-                else baselines.end_date
+                when candidates.end_date < serving.end_date then candidates.end_date
+                else serving.end_date
             end
         ) as end_date
     from deployments as candidates
-    inner join deployments as baselines
+    inner join deployments as serving
         on
-            candidates.model_name = baselines.model_name
-            and candidates.model_version <> baselines.model_version
-            and candidates.start_date <= baselines.end_date
-            and candidates.end_date >= baselines.start_date
+            candidates.model_name = serving.model_name
+            and candidates.model_version <> serving.model_version
+            and candidates.start_date <= serving.end_date
+            and candidates.end_date >= serving.start_date
     where
         candidates.role in ('canary', 'shadow')
-        and baselines.role = 'baseline'
+        and serving.role = 'serving'
     group by
         candidates.model_name,
         candidates.model_version,
-        baselines.model_version,
+        serving.model_version,
         candidates.role
 
 ),
@@ -131,9 +131,9 @@ pair_days as (
         {% endfor -%}
         candidate_days.metric_date,
         case
-            when candidate_days.mature_date > baseline_days.mature_date
+            when candidate_days.mature_date > serving_days.mature_date
             then candidate_days.mature_date
-            else baseline_days.mature_date
+            else serving_days.mature_date
         end as mature_date
     from pairs
     inner join mature_days as candidate_days
@@ -142,11 +142,11 @@ pair_days as (
             and pairs.candidate_version = candidate_days.model_version
             and pairs.start_date <= candidate_days.metric_date
             and pairs.end_date >= candidate_days.metric_date
-    inner join mature_days as baseline_days
+    inner join mature_days as serving_days
         on
-            pairs.model_name = baseline_days.model_name
-            and pairs.baseline_version = baseline_days.model_version
-            and candidate_days.metric_date = baseline_days.metric_date
+            pairs.model_name = serving_days.model_name
+            and pairs.serving_version = serving_days.model_version
+            and candidate_days.metric_date = serving_days.metric_date
 
 ),
 

@@ -1,7 +1,7 @@
 {%- set series = [
-    'metric_date', 'model_name', 'candidate_version', 'baseline_version', 'label'
+    'metric_date', 'model_name', 'candidate_version', 'serving_version', 'label'
 ] -%}
-{%- set sums = ['difference_sum', 'difference_squared_sum', 'baseline_loss_sum'] %}
+{%- set sums = ['difference_sum', 'difference_squared_sum', 'serving_loss_sum'] %}
 
 with
 
@@ -10,7 +10,7 @@ compared_days as (
     select distinct
         model_name,
         candidate_version,
-        baseline_version,
+        serving_version,
         metric_date
     from {{ ref('int_log_loss__compared_days') }}
 
@@ -43,7 +43,7 @@ compared_pairs as (
     select distinct
         model_name,
         candidate_version,
-        baseline_version
+        serving_version
     from compared_days
 
 ),
@@ -52,12 +52,12 @@ compared_pairs as (
 -- with themselves is one that Postgres plans as if there were a single row.
 sides as (
 
-    {% for side in ['candidate', 'baseline'] -%}
+    {% for side in ['candidate', 'serving'] -%}
     select
         scored.request_id,
         scored.model_name,
         compared_pairs.candidate_version,
-        compared_pairs.baseline_version,
+        compared_pairs.serving_version,
         scored.label,
         scored.labeled_at,
         scored.label_recorded_at,
@@ -65,7 +65,7 @@ sides as (
         scored.recorded_at,
         {{ 'scored.metric_date' if side == 'candidate' else 'cast(null as date)' }}
             as metric_date,
-        {% for other in ['candidate', 'baseline'] -%}
+        {% for other in ['candidate', 'serving'] -%}
         {{ 'scored.loss' if side == other
             else 'cast(null as ' ~ log_loss.type_double() ~ ')' }} as {{ other }}_loss
         {{- ',' if not loop.last }}
@@ -91,7 +91,7 @@ events as (
     select
         model_name,
         candidate_version,
-        baseline_version,
+        serving_version,
         label,
         superseded_at,
         max(metric_date) as metric_date,
@@ -99,14 +99,14 @@ events as (
             when max(recorded_at) > label_recorded_at then max(recorded_at)
             else label_recorded_at
         end as known_at,
-        max(candidate_loss) - max(baseline_loss) as difference,
-        max(baseline_loss) as baseline_loss
+        max(candidate_loss) - max(serving_loss) as difference,
+        max(serving_loss) as serving_loss
     from sides
     group by
         request_id,
         model_name,
         candidate_version,
-        baseline_version,
+        serving_version,
         label,
         labeled_at,
         label_recorded_at,
@@ -123,7 +123,7 @@ pairs as (
         on
             events.model_name = compared_days.model_name
             and events.candidate_version = compared_days.candidate_version
-            and events.baseline_version = compared_days.baseline_version
+            and events.serving_version = compared_days.serving_version
             and events.metric_date = compared_days.metric_date
 
 ),
@@ -137,7 +137,7 @@ entries as (
         {{ sign }} as pair_count,
         {{ sign }} * difference as difference_sum,
         {{ sign }} * difference * difference as difference_squared_sum,
-        {{ sign }} * baseline_loss as baseline_loss_sum
+        {{ sign }} * serving_loss as serving_loss_sum
     from pairs
     where {{ date }} is not null
     {%- if not loop.last %}

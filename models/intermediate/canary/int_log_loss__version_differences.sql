@@ -1,12 +1,12 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set step = [
-    'model_name', 'candidate_version', 'baseline_version', 'role', 'through_date',
+    'model_name', 'candidate_version', 'serving_version', 'role', 'through_date',
     'as_of_date',
 ] -%}
 {%- set look = ['method'] + step -%}
-{%- set sides = ['candidate', 'baseline'] -%}
-{%- set is_shared = 'candidate_count > 0 and baseline_count > 0' -%}
--- How much worse a candidate is than its baseline at each look: within days and strata,
+{%- set sides = ['candidate', 'serving'] -%}
+{%- set is_shared = 'candidate_count > 0 and serving_count > 0' -%}
+-- How much worse a candidate is than the serving version at each look: within days and strata,
 -- and on the requests that both scored.
 with
 
@@ -114,13 +114,13 @@ pair_cells as (
         pair_sums.pair_count,
         pair_sums.difference_sum,
         pair_sums.difference_squared_sum,
-        pair_sums.baseline_loss_sum
+        pair_sums.serving_loss_sum
     from compared_days
     inner join {{ ref('int_log_loss__pair_sums') }} as pair_sums
         on
             compared_days.model_name = pair_sums.model_name
             and compared_days.candidate_version = pair_sums.candidate_version
-            and compared_days.baseline_version = pair_sums.baseline_version
+            and compared_days.serving_version = pair_sums.serving_version
             and compared_days.metric_date = pair_sums.metric_date
             and compared_days.as_of_date >= pair_sums.known_from
             and compared_days.as_of_date < pair_sums.known_until
@@ -179,9 +179,9 @@ shared_cells as (
     select
         *,
         {{ log_loss.safe_divide(
-            'candidate_count * baseline_count', 'candidate_count + baseline_count'
+            'candidate_count * serving_count', 'candidate_count + serving_count'
         ) }} as weight,
-        candidate_loss_sum / candidate_count - baseline_loss_sum / baseline_count
+        candidate_loss_sum / candidate_count - serving_loss_sum / serving_count
             as difference,
         {% for side in sides -%}
         case
@@ -206,7 +206,7 @@ days as (
         'stratified' as method,
         {{ step | join(',\n        ') }},
         metric_date,
-        sum(candidate_count + baseline_count) as labeled_count,
+        sum(candidate_count + serving_count) as labeled_count,
         sum(weight) as weight,
         sum(weight * difference) / sum(weight) as difference
     from shared_cells
@@ -297,7 +297,7 @@ differences as (
     select
         day_differences.*,
         rarest.candidate_rarest_count,
-        rarest.baseline_rarest_count,
+        rarest.serving_rarest_count,
         median_sizes.median_labeled_count
     from day_differences
     inner join rarest
@@ -322,11 +322,11 @@ strata as (
         ) }} as {{ side }}_variance,
         {% endfor -%}
         {{ log_loss.safe_divide(
-            'sum(candidate_squares + baseline_squares)',
-            'sum(candidate_count + baseline_count - 2)'
+            'sum(candidate_squares + serving_squares)',
+            'sum(candidate_count + serving_count - 2)'
         ) }} as pooled_variance,
-        sum(candidate_squares + baseline_squares) as squares,
-        sum(candidate_count + baseline_count - 2) as degrees_of_freedom
+        sum(candidate_squares + serving_squares) as squares,
+        sum(candidate_count + serving_count - 2) as degrees_of_freedom
     from shared_cells
     group by
         {{ step | join(',\n        ') }},
@@ -372,7 +372,7 @@ totals as (
         sum({{ side }}_count) as all_{{ side }}_count,
         sum(case when {{ is_shared }} then {{ side }}_count end) as {{ side }}_count,
         {% endfor -%}
-        sum(case when {{ is_shared }} then baseline_loss_sum end) as baseline_loss_sum
+        sum(case when {{ is_shared }} then serving_loss_sum end) as serving_loss_sum
     from cells
     group by {{ step | join(', ') }}
 
@@ -383,7 +383,7 @@ pair_totals as (
     select
         {{ step | join(',\n        ') }},
         sum(pair_count) as pair_count,
-        sum(baseline_loss_sum) / sum(pair_count) as baseline_mean_log_loss,
+        sum(serving_loss_sum) / sum(pair_count) as serving_mean_log_loss,
         {{ log_loss.sample_stddev(
             'sum(difference_sum)', 'sum(difference_squared_sum)', 'sum(pair_count)'
         ) }} / sqrt(sum(pair_count)) as pair_error
@@ -399,14 +399,14 @@ select
     differences.day_count,
     differences.difference,
     totals.candidate_count,
-    totals.baseline_count,
-    totals.candidate_count + totals.baseline_count as pooled_count,
+    totals.serving_count,
+    totals.candidate_count + totals.serving_count as pooled_count,
     {{ log_loss.safe_divide('totals.candidate_count', 'totals.all_candidate_count') }}
         as overlap_share,
-    {{ log_loss.safe_divide('totals.baseline_loss_sum', 'totals.baseline_count') }}
-        as baseline_mean_log_loss,
+    {{ log_loss.safe_divide('totals.serving_loss_sum', 'totals.serving_count') }}
+        as serving_mean_log_loss,
     differences.candidate_rarest_count,
-    differences.baseline_rarest_count,
+    differences.serving_rarest_count,
     differences.median_labeled_count,
     -- the largest of three
     sqrt(
@@ -437,13 +437,13 @@ select
     differences.day_count,
     differences.difference,
     pair_totals.pair_count as candidate_count,
-    pair_totals.pair_count as baseline_count,
+    pair_totals.pair_count as serving_count,
     pair_totals.pair_count as pooled_count,
     {{ log_loss.safe_divide('pair_totals.pair_count', 'totals.all_candidate_count') }}
         as overlap_share,
-    pair_totals.baseline_mean_log_loss,
+    pair_totals.serving_mean_log_loss,
     differences.candidate_rarest_count,
-    differences.baseline_rarest_count,
+    differences.serving_rarest_count,
     differences.median_labeled_count,
     -- the larger of two
     case

@@ -1,6 +1,6 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set series = [
-    'model_name', 'candidate_version', 'baseline_version', 'role', 'method'
+    'model_name', 'candidate_version', 'serving_version', 'role', 'method'
 ] -%}
 {%- set alpha = 0.05 -%}
 {#- ln is not Jinja's: -2 ln(2 alpha) + ln(1 - 2 ln(2 alpha)) in SQL -#}
@@ -60,7 +60,7 @@ tuned_sequences as (
         {{ log_loss.double(settings.promote_margin) }} as promote_margin
         {%- else -%}
         case
-            when baseline_mean_log_loss > 0.2 then 0.05 * baseline_mean_log_loss
+            when serving_mean_log_loss > 0.2 then 0.05 * serving_mean_log_loss
             else {{ log_loss.double('0.01') }}
         end as promote_margin
         {%- endif %}
@@ -93,9 +93,9 @@ looks as (
                 day_count < 7
                 or overlap_share < 0.8
                 or candidate_count < 300
-                or baseline_count < 300
+                or serving_count < 300
                 or coalesce(candidate_rarest_count, 10) < 10
-                or coalesce(baseline_rarest_count, 10) < 10
+                or coalesce(serving_rarest_count, 10) < 10
             then 'keep_collecting'
             when difference - sequence_half_width > rollback_margin then 'rollback'
             when difference + sequence_half_width < promote_margin then 'promote'
@@ -134,13 +134,13 @@ select
     through_date as metric_date,
     model_name,
     candidate_version,
-    baseline_version,
+    serving_version,
     role,
     method,
     as_of_date,
     cast(day_count as {{ dbt.type_bigint() }}) as day_count,
     cast(candidate_count as {{ dbt.type_bigint() }}) as candidate_labeled_count,
-    cast(baseline_count as {{ dbt.type_bigint() }}) as baseline_labeled_count,
+    cast(serving_count as {{ dbt.type_bigint() }}) as serving_labeled_count,
     overlap_share,
     difference,
     standard_error,

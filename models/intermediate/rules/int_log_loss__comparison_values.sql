@@ -349,7 +349,7 @@ ranked_looks as (
             order by
                 looks.metric_date desc,
                 case looks.decision when 'rollback' then 0 else 1 end asc,
-                looks.baseline_version asc
+                looks.serving_version asc
         ) as look_rank
     from {{ ref('int_log_loss__version_looks') }} as looks
     inner join canaries_deployed
