@@ -1,4 +1,151 @@
+{%- set scope = ['metric_date', 'window_days'] + log_loss.scope_columns() -%}
+{%- set fit = ['metric_date', 'window_days', 'model_name', 'model_version'] -%}
+{%- set looks = 9 -%}
+{%- set sums = [
+    'loss_sum', 'loss_squared_sum', 'event_loss_sum', 'brier_sum', 'entropy_sum',
+    'entropy_variance_sum',
+] -%}
+-- Whether the scores mean what they say: tests, the decomposition of the loss, and the
+-- recalibration that would help.
 with
+
+label_sums as (
+
+    select
+        metric_date,
+        {{ log_loss.scope_columns() | join(',\n        ') }},
+        {% for sum in sums -%}
+        sum({{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_log_loss__label_sums') }}
+    where labeled_count > 0
+    group by
+        metric_date,
+        {{ log_loss.scope_columns() | join(',\n        ') }}
+
+),
+
+days as (
+
+    select
+        daily_sums.metric_date,
+        {{ log_loss.scope_columns('daily_sums') | join(',\n        ') }},
+        daily_sums.prediction_count,
+        {% for sum in sums -%}
+        label_sums.{{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_log_loss__daily_sums') }} as daily_sums
+    left join label_sums
+        on
+            daily_sums.metric_date = label_sums.metric_date
+            and {{ log_loss.same_scope('daily_sums', 'label_sums') }}
+
+),
+
+bins as (
+
+    select
+        *,
+        score_sum / labeled_count as mean_score,
+        {{ log_loss.safe_divide('event_count', 'labeled_count') }} as event_share
+    from {{ ref('int_log_loss__reliability_bins') }}
+
+),
+
+bin_terms as (
+
+    select
+        *,
+        labeled_count * abs(mean_score - event_share) as gap_sum,
+        labeled_count * {{ log_loss.binary_cross_entropy(
+            'event_share', 'mean_score'
+        ) }} as cross_entropy_sum,
+        labeled_count * {{ log_loss.binary_cross_entropy(
+            'event_share', 'event_share'
+        ) }} as bin_entropy_sum
+    from bins
+
+),
+
+bin_sums as (
+
+    select
+        {{ scope | join(',\n        ') }},
+        sum(case when binning = 'uniform' then labeled_count end) as labeled_count,
+        sum(case when binning = 'uniform' then event_count end) as event_count,
+        sum(case when binning = 'uniform' then score_sum end) as score_sum,
+        sum(case when binning = 'uniform' then score_variance_sum end)
+            as score_variance_sum,
+        sum(case when binning = 'uniform' then squared_error_sum end)
+            as squared_error_sum,
+        sum(case when binning = 'uniform' then 1 end) as uniform_bin_count,
+        sum(case when binning = 'uniform' then cross_entropy_sum end)
+            as cross_entropy_sum,
+        sum(case when binning = 'uniform' then bin_entropy_sum end) as bin_entropy_sum,
+        {% for binning in ['uniform', 'equal_mass'] -%}
+        sum(case when binning = '{{ binning }}' then gap_sum end)
+            as {{ binning }}_gap_sum,
+        max(case when binning = '{{ binning }}' then abs(mean_score - event_share) end)
+            as {{ binning }}_largest_gap,
+        sum(
+            case
+                when binning = '{{ binning }}'
+                then sqrt(
+                    {{ log_loss.double(0.6366197723675814) }} * score_variance_sum
+                )
+            end
+        ) as {{ binning }}_expected_gap_sum{{ ',' if not loop.last }}
+        {% endfor %}
+    from bin_terms
+    group by {{ scope | join(', ') }}
+
+),
+
+spans as (
+
+    select
+        {{ scope | join(',\n        ') }},
+        {{ log_loss.add_days('metric_date', '1 - window_days') }} as start_date
+    from bin_sums
+
+),
+
+outcomes as (
+
+    select
+        spans.metric_date,
+        spans.window_days,
+        {{ log_loss.scope_columns('spans') | join(',\n        ') }},
+        sum(days.prediction_count) as prediction_count,
+        {% for sum in sums -%}
+        sum(days.{{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from spans
+    inner join days
+        on
+            {{ log_loss.same_scope('spans', 'days') }}
+            and spans.start_date <= days.metric_date
+            and spans.metric_date >= days.metric_date
+    group by
+        spans.metric_date,
+        spans.window_days,
+        {{ log_loss.scope_columns('spans') | join(',\n        ') }}
+
+),
+
+window_sums as (
+
+    select
+        bin_sums.*,
+        outcomes.prediction_count,
+        {% for sum in sums -%}
+        outcomes.{{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from bin_sums
+    inner join outcomes
+        on {{ log_loss.same_columns(scope, 'bin_sums', 'outcomes') }}
+
+),
 
 windows as (
 
@@ -14,15 +161,15 @@ windows as (
         -- 0 is no variance: then nothing was observed either
         nullif({{ log_loss.variance_if_calibrated(
             'entropy_variance_sum', 'loss_squared_sum'
-        ) | indent(8) }}, 0) as loss_variance,
+        ) }}, 0) as loss_variance,
         nullif({{ log_loss.variance_if_calibrated(
             'score_variance_sum', 'squared_error_sum'
-        ) | indent(8) }}, 0) as event_variance,
+        ) }}, 0) as event_variance,
         {{ log_loss.safe_divide('event_count', 'labeled_count') }} as event_share,
         event_loss_sum / labeled_count as mean_event_log_loss,
         cross_entropy_sum / labeled_count as mean_cross_entropy,
         bin_entropy_sum / labeled_count as mean_bin_entropy
-    from {{ ref('int_log_loss__calibration') }}
+    from window_sums
 
 ),
 
@@ -30,15 +177,96 @@ decomposed as (
 
     select
         *,
-        {{ log_loss.binary_cross_entropy('event_share', 'event_share') | indent(8) }}
+        {{ log_loss.binary_cross_entropy('event_share', 'event_share') }}
             as uncertainty
     from windows
 
 ),
 
+-- the logistic recalibration (Platt 1999) that would have served each window best -----
+
+scored_outcomes as (
+
+    select
+        *,
+        event_loss_sum / row_count as mean_loss
+    from {{ ref('int_log_loss__calibration_windows') }}
+    where cohort_name = 'all'
+
+),
+
+-- 1 - exp(-x) loses what is small of it
+complements as (
+
+    select
+        *,
+        case
+            when mean_loss < {{ log_loss.double('1e-15') }}
+            then {{ log_loss.double('1e-15') }}
+            when mean_loss < {{ log_loss.double('1e-6') }}
+            then mean_loss - mean_loss * mean_loss / 2
+            else 1 - exp(-mean_loss)
+        end as complement
+    from scored_outcomes
+
+),
+
+-- rows of one bin and one outcome share, nearly, a score; their mean loss says which
+score_cells as (
+
+    select
+        {{ fit | join(',\n        ') }},
+        is_event,
+        row_count,
+        case
+            when is_event = 1 then -mean_loss - ln(complement)
+            else ln(complement) + mean_loss
+        end as logit
+    from complements
+
+),
+
+{{ log_loss.recalibration_looks('score_cells', fit, looks) }},
+
+fit_counts as (
+
+    select
+        {{ fit | join(',\n        ') }},
+        sum(row_count) as row_count,
+        min(case when is_event = 1 then logit end) as lowest_of_events,
+        max(case when is_event = 1 then logit end) as highest_of_events,
+        min(case when is_event = 0 then logit end) as lowest_of_others,
+        max(case when is_event = 0 then logit end) as highest_of_others
+    from score_cells
+    group by {{ fit | join(', ') }}
+
+),
+
+-- No fit where one outcome is missing, where the scores tell the outcomes apart, in
+-- which case the steeper the better, where they are all alike, or where the last step
+-- was not yet a small one. Fitted to the rows it is measured on: an upper bound of what
+-- it would help on others.
 recalibrations as (
 
-    select * from {{ ref('int_log_loss__recalibrations') }}
+    select
+        {% for key in fit -%}
+        fit_counts.{{ key }},
+        {% endfor -%}
+        last_look.best_intercept as intercept,
+        last_look.best_slope as slope,
+        case
+            when last_look.best_loss < last_look.first_loss
+            then (last_look.first_loss - last_look.best_loss) / fit_counts.row_count
+            else {{ log_loss.double(0) }}
+        end as gain
+    from fit_counts
+    inner join look_{{ looks - 1 }} as last_look
+        on {{ log_loss.same_columns(fit, 'fit_counts', 'last_look') }}
+    where
+        fit_counts.lowest_of_events < fit_counts.highest_of_others
+        and fit_counts.lowest_of_others < fit_counts.highest_of_events
+        and abs(last_look.intercept_step) <= 1e-6 * (1 + abs(last_look.best_intercept))
+        and abs(last_look.slope_step) <= 1e-6 * (1 + abs(last_look.best_slope))
 
 )
 
@@ -98,9 +326,6 @@ from decomposed
 cross join {{ ref('int_log_loss__clock') }} as clock
 left join recalibrations
     on
-        decomposed.metric_date = recalibrations.metric_date
-        and decomposed.window_days = recalibrations.window_days
-        and decomposed.model_name = recalibrations.model_name
-        and decomposed.model_version = recalibrations.model_version
+        {{ log_loss.same_columns(fit, 'decomposed', 'recalibrations') }}
         and decomposed.cohort_name = 'all'
 where decomposed.cohort_name = 'all' or decomposed.is_testable = 1
