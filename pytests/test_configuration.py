@@ -27,8 +27,8 @@ from harness import (
 INPUTS = {"predictions", "labels"}
 # the inputs and all that reads them; dbt skips what comes after
 FIRST_MODELS = (
-    *("--select", "package:user_project", "log_loss.defaults"),
-    *("log_loss.staging", "int_log_loss__rollup"),
+    *("--select", "package:user_project", "log_loss.staging"),
+    "int_log_loss__rollup",
 )
 PREDICTIONS = PREDICTION_COLUMNS | {"region": "varchar", "amount": "double"}
 LABELS = LABEL_COLUMNS

@@ -47,9 +47,6 @@ UNREAD = [
     "stg_log_loss__deployments",
     "stg_log_loss__training_metrics+",
     "log_loss_default_thresholds",
-    "log_loss_default_suppressions",
-    "log_loss_default_deployments",
-    "log_loss_default_training_metrics",
 ]
 WITHOUT_UNREAD = ("--exclude", *UNREAD)
 

@@ -1,21 +1,21 @@
 {#
-    The loss at the horizon by chain ladder: the labels and losses of each class and day are
-    divided by the completeness of the class at that age, and added up, so that each class
-    counts for what of it is still to come. Source: the chain ladder of claims reserving
-    (Mack 1993), one for each class; int_log_loss__completeness has it.
+    The loss at the horizon by chain ladder: the labels and losses of each class and day
+    are divided by the completeness of the class at that age, and added up, so that each
+    class counts for what of it is still to come. Source: the chain ladder of claims
+    reserving (Mack 1993), one for each class; int_log_loss__completeness has it.
 
     With N the expected labels of a class, p its share of them, m its mean loss, s the
-    standard deviation of its losses, e the estimate and g the completeness on each day d:
-    `standard_error^2 = sum over the classes of p^2 s^2 c + p^2 (m - e)^2 (c + v)`, where
-    `c = sum over d of N_d |1 - g_d| / g_d / N^2` and v the development variance of the
-    ladder; `day_error^2 = sum over the classes of p^2 (m - e)^2 sum over d of
+    standard deviation of its losses, e the estimate and g the completeness on each day
+    d: `standard_error^2 = sum over the classes of p^2 s^2 c + p^2 (m - e)^2 (c + v)`,
+    where `c = sum over d of N_d |1 - g_d| / g_d / N^2` and v the development variance
+    of the ladder; `day_error^2 = sum over the classes of p^2 (m - e)^2 sum over d of
     N_d^2 w_d / N^2`, with w the day variance of the ladder: what else some days report
     faster than others, classes taken as independent.
 
-    Emits CTEs, the last of which is `completeness_weighted`: one row per estimate that has
-    a ladder, with `estimate`, `standard_error` and `day_error` in nats, whether or not it
-    is refused; `reason`, why it is; `rarest_labeled_count`, the labels of the rarest class
-    that was ever heard of in 98 days, 0 where that is one class alone.
+    Emits CTEs, the last of which is `completeness_weighted`: one row per estimate that
+    has a ladder, with `estimate`, `standard_error` and `day_error` in nats, whether or
+    not it is refused; `reason`, why it is; `rarest_labeled_count`, the labels of the
+    rarest class that was ever heard of in 98 days, 0 where that is one class alone.
 
     estimate_days: a CTE with the keys of the estimates, `member_date` and `member_age`.
 #}
@@ -207,13 +207,13 @@ completeness_weighted as (
 {#
     The loss where each value of `log_loss_stratum` counts for all of its predictions,
     labeled or not: `sum of W m`, with the variance `sum of W^2 s^2 / n (1 - n / N)`.
-    Source: the mean of a stratified sample of a finite population (Cochran 1977). Strata
-    with fewer than 10 labels are taken together, and by the mean of all where that is below
-    10 as well.
+    Source: the mean of a stratified sample of a finite population (Cochran 1977).
+    Strata with fewer than 10 labels are taken together, and by the mean of all where
+    that is below 10 as well.
 
-    Emits CTEs, the last of which is `post_stratified`: one row per estimate, none without a
-    stratum, with `estimate`, in nats, whether or not it is refused, null without a label,
-    and `standard_error`.
+    Emits CTEs, the last of which is `post_stratified`: one row per estimate, none
+    without a stratum, with `estimate`, in nats, whether or not it is refused, null
+    without a label, and `standard_error`.
 
     estimate_days: a CTE with the keys of the estimates, `member_date` and `member_age`.
     windows: a CTE with the keys, the two counts, `mean_loss` and `loss_stddev`.
@@ -321,13 +321,13 @@ post_stratified as (
 
 {#
     What the scores promise, as known on the date of each estimate: the entropies of the
-    predicted distributions, which are the losses to expect of calibrated scores, and the
-    mean losses that scores like them, those of one score bin, have had on the reference
-    days, the 56 before the last realised one.
+    predicted distributions, which are the losses to expect of calibrated scores, and
+    the mean losses that scores like them, those of one score bin, have had on the
+    reference days, the 56 before the last realised one.
 
-    Emits CTEs, the last of which is `label_free`: one row per estimate with the sums over
-    its days: `prediction_count`, `entropy_sum`, `entropy_variance_sum`; `covered_count`,
-    predictions in score bins that had labels on the reference days;
+    Emits CTEs, the last of which is `label_free`: one row per estimate with the sums
+    over its days: `prediction_count`, `entropy_sum`, `entropy_variance_sum`;
+    `covered_count`, predictions in score bins that had labels on the reference days;
     `recalibrated_loss_sum`, over these, null where there is none; `reference_days`, how
     many there were, 0 for none.
 

@@ -13,12 +13,7 @@
 
 {# What a variable names, or the package's own model where it is left null. #}
 {% macro input_name(variable) %}
-    {% set defaults = {
-        'log_loss_thresholds': 'log_loss.log_loss_default_thresholds',
-        'log_loss_suppressions': 'log_loss.log_loss_default_suppressions',
-        'log_loss_deployments': 'log_loss.log_loss_default_deployments',
-        'log_loss_training_metrics': 'log_loss.log_loss_default_training_metrics',
-    } %}
+    {% set defaults = {'log_loss_thresholds': 'log_loss.log_loss_default_thresholds'} %}
     {{ return((log_loss.setting(variable) or defaults.get(variable)) | string) }}
 {% endmacro %}
 
@@ -150,6 +145,61 @@
         {% endif %}
     {% endfor %}
 {% endmacro %}
+
+
+{#
+    An input that may be left out, as {columns, source}: what is known of its columns,
+    and the SQL of the CTE `source` with its rows. Where the variable names nothing
+    there are none, and the columns have these types, so that `dbt run` needs neither a
+    seed nor a model of the user's. Stops when the relation that it names lacks one of
+    them.
+
+    types: each column to its type.
+    asked_by: who needs them, for the message.
+#}
+{% macro optional_input(variable, types, asked_by) %}
+    {% if not log_loss.setting(variable) %}
+        {{ return({'columns': none, 'source': log_loss._no_rows(types)}) }}
+    {% endif %}
+    {% set columns = log_loss.input_columns(variable) %}
+    {% set needed = {} %}
+    {% for column in types %}
+        {% do needed.update({column: asked_by}) %}
+    {% endfor %}
+    {% do log_loss.require_input_columns(variable, columns, needed) %}
+    {{ return({
+        'columns': columns,
+        'source': log_loss._all_rows(log_loss.input_relation(variable)),
+    }) }}
+{% endmacro %}
+
+
+{% macro _all_rows(relation) -%}
+source as (
+
+    select * from {{ relation }}
+
+)
+{%- endmacro %}
+
+
+{# BigQuery wants a `from` before a `where`. #}
+{% macro _no_rows(types) -%}
+nothing as (
+
+    select
+        {% for column, type in types.items() -%}
+        cast(null as {{ type }}) as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+),
+
+source as (
+
+    select * from nothing
+    where 1 = 0
+
+)
+{%- endmacro %}
 
 
 {#

@@ -12,11 +12,12 @@
 
 
 {#
-    Labeled predictions by their loss, as known on the as-of date: a sketch that adds up over
-    any days and classes (DDSketch: Masson, Rim, Lee 2019).
+    Labeled predictions by their loss, as known on the as-of date: a sketch that adds up
+    over any days and classes (DDSketch: Masson, Rim, Lee 2019).
 
     Emits CTEs, the last of which is `name`: one row per day, model version, label and
-    `loss_bin` that some prediction is in, with `labeled_count`, at least 1, and `loss_sum`.
+    `loss_bin` that some prediction is in, with `labeled_count`, at least 1, and
+    `loss_sum`.
 #}
 {% macro with_loss_bins(name) -%}
 {{ name }}_entries as (

@@ -423,8 +423,8 @@ fitted_trends as (
 
 
 {#
-    Percentiles of losses, from their bins: the first bin up to which so many of them lie,
-    by the value that stands for it.
+    Percentiles of losses, from their bins: the first bin up to which so many of them
+    lie, by the value that stands for it.
 
     Emits CTEs, the last of which is `name`: one row per `keys`, with `p50_log_loss`,
     `p95_log_loss` and `p99_log_loss`.

@@ -1,24 +1,19 @@
 {%- do log_loss.configuration() -%}
-{%- set columns = log_loss.input_columns('log_loss_suppressions') -%}
-{%- do log_loss.require_input_columns('log_loss_suppressions', columns, {
-    'model_name': 'every suppression',
-    'starts_at': 'every suppression',
-    'ends_at': 'every suppression',
-    'reason': 'every suppression',
-}) %}
-
+{%- set input = log_loss.optional_input('log_loss_suppressions', {
+    'model_name': dbt.type_string(),
+    'starts_at': log_loss.type_utc_timestamp(),
+    'ends_at': log_loss.type_utc_timestamp(),
+    'reason': dbt.type_string(),
+}, 'every suppression') -%}
+-- The suppressions with types; none where `log_loss_suppressions` names nothing.
 with
 
-source as (
-
-    select * from {{ log_loss.input_relation('log_loss_suppressions') }}
-
-)
+{{ input.source }}
 
 select
-    {{ log_loss.scope_text('model_name', columns) | indent(4) }} as model_name,
-    {{ log_loss.usable_timestamp('starts_at', columns) | indent(4) }} as starts_at,
+    {{ log_loss.scope_text('model_name', input.columns) }} as model_name,
+    {{ log_loss.usable_timestamp('starts_at', input.columns) }} as starts_at,
     -- an open end lasts
-    {{ log_loss.usable_timestamp('ends_at', columns) | indent(4) }} as ends_at,
-    {{ log_loss.input_text('reason', columns) | indent(4) }} as reason
+    {{ log_loss.usable_timestamp('ends_at', input.columns) }} as ends_at,
+    {{ log_loss.input_text('reason', input.columns) }} as reason
 from source
