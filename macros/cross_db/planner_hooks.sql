@@ -10,7 +10,9 @@
 {%- endmacro %}
 
 {% macro postgres__gather_statistics(relation) -%}
+    {%- if model.config.materialized != 'view' -%}
     analyze {{ relation }}
+    {%- endif -%}
 {%- endmacro %}
 
 {# Redshift, which otherwise takes Postgres' macros, does so by itself. #}

@@ -1,6 +1,9 @@
+{{ config(materialized='view') }}
 {%- set look = [
     'model_name', 'model_version', 'metric_date', 'window_days', 'known_by', 'feature'
 ] -%}
+-- How far each window is from its reference: the cells added up. A view, because its
+-- three readers add up few rows each.
 with
 
 terms as (

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+-- What int_log_loss__version_looks holds, as a view of it.
 select
     metric_date,
     model_name,

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+-- What int_log_loss__corrections holds, as a view of it.
 select
     metric_date,
     as_of_date,
