@@ -32,7 +32,7 @@ DAYS = 90
 SQL_PEERS = ["handwritten", "handwritten_without_sorting", "careless"]
 LAYERS = {
     "staging": ("stg_", "log_loss_default_"),
-    "roll-up": ("int_log_loss__rollup",),
+    "roll-up": ("int_log_loss__ledger",),
     "intermediate": ("int_",),
     "marts": ("log_loss_",),
 }

@@ -3,8 +3,8 @@
 A day of a version is three sums over its labeled rows: count, loss and squared loss. The
 rows are real draws of a skewed loss, never a normal in the place of their sum; what is
 vectorised is what comes after, over days and runs. The rules are those of the models
-int_log_loss__version_looks, __evaluation_windows, __baselines, __baseline_comparisons,
-__comparison_values, __calibration_tests, __verdicts and __episodes at their default
+int_log_loss__canary_decisions, __evaluation_windows, __baselines, __baseline_comparisons,
+__rule_values_comparisons, __calibration_tests, __rule_statuses and __alert_episodes at their default
 settings. Writes results_decisions.json and results_decisions.md beside this file.
 """
 

@@ -80,7 +80,7 @@ def test_the_least_rise_that_could_be_found(whole_demo: UserProject) -> None:
         " count(values_.p_value) over ("
         "   partition by values_.rule, values_.evaluation_date,"
         "   values_.model_name, values_.model_version) as tests"
-        " from main.int_log_loss__verdicts as values_"
+        " from main.int_log_loss__rule_statuses as values_"
         " join main.int_log_loss__baseline_comparisons as comparisons"
         " using (evaluation_date, model_name, model_version, cohort_name, cohort_value,"
         "   label)"
@@ -109,9 +109,9 @@ def test_weighted_losses_are_a_ratio_over_days(
     day = oracle.as_of_date
     snapshot = oracle.as_of(day)
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__loss_values"
+        "select * from main.int_log_loss__rule_values_losses"
         f" where rule = 'weighted_log_loss' and evaluation_date = date '{day}'"
-        " and decided_finding is null"
+        " and decided_status is null"
     )
     assert rows
     for row in rows:
@@ -188,7 +188,7 @@ def test_trends_are_scipys(
                 "p_value": found["p_value"],
             }
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__comparison_values"
+        "select * from main.int_log_loss__rule_values_comparisons"
         f" where rule = 'log_loss_trend' and evaluation_date = date '{day}'"
     )
     assert expected

@@ -28,7 +28,7 @@ INPUTS = {"predictions", "labels"}
 # the inputs and all that reads them; dbt skips what comes after
 FIRST_MODELS = (
     *("--select", "package:user_project", "log_loss.staging"),
-    "int_log_loss__rollup",
+    "int_log_loss__ledger",
 )
 PREDICTIONS = PREDICTION_COLUMNS | {"region": "varchar", "amount": "double"}
 LABELS = LABEL_COLUMNS
@@ -560,7 +560,7 @@ def test_loosely_written_settings_are_understood(built: UserProject) -> None:
     assert scored["weight"].tolist() == [2.0]
     assert scored["region"].tolist() == ["north"]
     rollup = built.query(
-        "select max(fingerprint) as fingerprint from main.int_log_loss__rollup"
+        "select max(fingerprint) as fingerprint from main.int_log_loss__ledger"
     )
     assert "log_loss_epsilon=1e-12" in rollup["fingerprint"].item()
 
@@ -621,14 +621,14 @@ def test_an_input_that_changed_since_the_stored_rows(
         tmp_path, {f"models/other_{table}.sql": f"select * from raw.{table}"}
     )
     load_inputs(project)
-    project.run("--select", "+int_log_loss__rollup", f"other_{table}")
+    project.run("--select", "+int_log_loss__ledger", f"other_{table}")
     same = configured(project, **{table: f"user_project.{table}"})
-    same.run("--select", "int_log_loss__rollup")
+    same.run("--select", "int_log_loss__ledger")
     other = configured(project, **{table: f"user_project.other_{table}"})
-    before = project.mart_rows("int_log_loss__rollup")
+    before = project.mart_rows("int_log_loss__ledger")
     message = assert_stops(other, table, "another value than the stored roll-up", "")
     command = "`dbt build --full-refresh --select package:log_loss`"
     assert command in message["fix"]
-    assert other.mart_rows("int_log_loss__rollup") == before
+    assert other.mart_rows("int_log_loss__ledger") == before
     other.full_refresh()
-    other.run("--select", "int_log_loss__rollup")
+    other.run("--select", "int_log_loss__ledger")

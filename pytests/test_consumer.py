@@ -91,7 +91,7 @@ def all_tables(project: UserProject) -> dict[str, pd.DataFrame]:
     tables = {
         name: project.query(f"select * from {name} order by all") for name in names
     }
-    rollup = f"{PACKAGE_SCHEMA}.int_log_loss__rollup"
+    rollup = f"{PACKAGE_SCHEMA}.int_log_loss__ledger"
     if rollup in tables:
         unmarked = tables[rollup].query("grain != 'marker'")
         tables[rollup] = unmarked.reset_index(drop=True)
@@ -398,7 +398,7 @@ def test_the_second_build_is_incremental(bank: Bank) -> None:
         for node in bank.second.nodes
         if node.resource_type == "model"
     }
-    assert "touched_requests" in compiled["int_log_loss__rollup"]
+    assert "touched_requests" in compiled["int_log_loss__ledger"]
 
 
 def test_the_seed_files_are_what_their_script_writes(

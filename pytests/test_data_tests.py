@@ -29,7 +29,7 @@ from harness import (
 )
 
 CONSERVED = "assert_inputs_are_conserved"
-COMPLETE = "assert_rollup_is_complete"
+COMPLETE = "assert_ledger_is_complete"
 LOADED_AT = {"loaded_at": "timestamp"}
 LAST_DAY = 20
 
@@ -159,13 +159,13 @@ def test_sound_data_that_came_in_one_load_pass(
     project = replace(built, path=tmp_path / "warehouse.duckdb")
     load(project, loaded_on_one_day(PREDICTIONS), loaded_on_one_day(LABELS))
     assert_built(project.invoke("build"))
-    dates = project.query("select distinct recorded_date from int_log_loss__rollup")
+    dates = project.query("select distinct recorded_date from int_log_loss__ledger")
     assert len(dates) == 2, "the one load date, and the rows that have none"
 
 
 def test_every_state_is_among_the_sound_data(built: UserProject) -> None:
     states = built.query(
-        "select distinct entry_type from int_log_loss__rollup where entry_count <> 0"
+        "select distinct entry_type from int_log_loss__ledger where entry_count <> 0"
     )["entry_type"]
     assert set(states) == {
         *("prediction", "rejection", "new", "revised", "withdrawn"),
@@ -199,9 +199,9 @@ def test_an_entry_too_many_or_too_few_is_found(
     load_date = "metric_date" if grain == "label_event" else "recorded_date"
     project.query(
         f"""
-        update int_log_loss__rollup set entry_count = entry_count + {change}
+        update int_log_loss__ledger set entry_count = entry_count + {change}
         where rowid = (
-            select min(rowid) from int_log_loss__rollup
+            select min(rowid) from int_log_loss__ledger
             where
                 grain = '{grain}' and entry_type = '{entry_type}'
                 and {load_date} = '{loaded_on}'

@@ -153,8 +153,8 @@ def test_percentiles_lie_between_ranks(
 ) -> None:
     day = evaluation_dates(oracle, 7)[weeks_ago]
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__loss_values"
-        " where rule in ('p95_log_loss', 'p99_log_loss') and decided_finding is null"
+        "select * from main.int_log_loss__rule_values_losses"
+        " where rule in ('p95_log_loss', 'p99_log_loss') and decided_status is null"
         f" and evaluation_date = date '{day}'"
     )
     assert {row["rule"] for row in rows} == {"p95_log_loss", "p99_log_loss"}
@@ -209,7 +209,7 @@ def test_drift_by_chance(whole_demo: UserProject) -> None:
 def test_every_date_has_its_own_drift(whole_demo: UserProject) -> None:
     """One row per date, of the last 7 days with predictions, and none for the quiet."""
     rows = whole_demo.rows(
-        "select * from main.int_log_loss__verdicts where rule = 'score_drift'"
+        "select * from main.int_log_loss__rule_statuses where rule = 'score_drift'"
         " order by model_name, model_version, evaluation_date"
     )
     assert len(rows) > 50
@@ -283,7 +283,7 @@ def odd_models(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     ):
         project.load("predictions", predictions, PREDICTION_COLUMNS, bool(append))
         project.load("labels", labels, LABEL_COLUMNS, bool(append))
-    project.run("--select", "+int_log_loss__verdicts", "+log_loss_threshold_status")
+    project.run("--select", "+int_log_loss__rule_statuses", "+log_loss_threshold_status")
     return project
 
 
@@ -310,12 +310,12 @@ def test_what_never_comes_and_what_was_certain_is_found(
 def test_positives_that_report_later_are_no_miscalibration(
     odd_models: UserProject,
 ) -> None:
-    verdicts = odd_models.rows(
-        "select rule, verdict, value, p_value from main.int_log_loss__verdicts"
+    statuses = odd_models.rows(
+        "select rule, status, value, p_value from main.int_log_loss__rule_statuses"
         " where rule in ('calibration_gap', 'event_share_shift')"
-        " and verdict <> 'immature' and model_name = 'm'"
+        " and status <> 'immature' and model_name = 'm'"
     )
-    tested = [row for row in verdicts if row["p_value"] is not None]
+    tested = [row for row in statuses if row["p_value"] is not None]
     assert {row["rule"] for row in tested} == {"calibration_gap", "event_share_shift"}
     assert len(tested) > 50
-    assert {row["verdict"] for row in tested} == {"ok"}
+    assert {row["status"] for row in tested} == {"ok"}

@@ -143,7 +143,7 @@ def test_bins_of_the_rollup_hold_the_rows_they_should(
             case when entry_type = 'prediction' then 'prediction' else 'label' end
                 as kind,
             cast(sum(entry_count) as bigint) as entry_count
-        from main.int_log_loss__rollup
+        from main.int_log_loss__ledger
         where
             grain in ('score_bin', 'loss_bin', 'cohort_score_decile')
             and entry_type <> 'rejection'

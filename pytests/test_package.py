@@ -80,7 +80,7 @@ def test_a_second_build_changes_nothing(demo: Demo) -> None:
     after = demo.tables()
     assert before.keys() == after.keys()
     for name, rows in before.items():
-        if name == "int_log_loss__rollup":
+        if name == "int_log_loss__ledger":
             # a run adds a marker to each partition it replaces
             rows = rows[rows.grain != "marker"].reset_index(drop=True)
             again = after[name][after[name].grain != "marker"].reset_index(drop=True)

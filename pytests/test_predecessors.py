@@ -104,7 +104,7 @@ def lives(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
             "note": "varchar",
         },
     )
-    project.run("--select", "+int_log_loss__verdicts", "+log_loss_baselines")
+    project.run("--select", "+int_log_loss__rule_statuses", "+log_loss_baselines")
     return project
 
 
@@ -140,11 +140,11 @@ def test_without_any_past_the_status_says_so(lives: UserProject) -> None:
         "where model_name = 'only_brief' and model_version = 'v2'"
         f" and evaluation_date = date '{START + timedelta(days=17):%Y-%m-%d}'"
     )
-    verdicts = lives.rows(
-        f"select verdict from main.int_log_loss__verdicts {now}"
+    statuses = lives.rows(
+        f"select status from main.int_log_loss__rule_statuses {now}"
         " and rule = 'mean_log_loss_increase'"
     )
-    assert verdicts == [{"verdict": "insufficient_data"}]
+    assert statuses == [{"status": "insufficient_data"}]
     assert lives.rows(f"select * from main.int_log_loss__baselines {now}") == []
 
 

@@ -272,5 +272,5 @@ def test_requests_may_share_a_hash(
         data.load_into(project)
         project.run(*LEDGER_ONLY)
         compiled = project.target_path / "compiled/log_loss/models/intermediate/ledger"
-        assert "% 50" in (compiled / "int_log_loss__rollup.sql").read_text()
+        assert "% 50" in (compiled / "int_log_loss__ledger.sql").read_text()
         check_marts(project, data)

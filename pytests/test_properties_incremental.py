@@ -36,7 +36,7 @@ from strategies import (
 )
 
 NOW = datetime(2026, 1, 1)
-ROLLUP = "int_log_loss__rollup"
+ROLLUP = "int_log_loss__ledger"
 # no history is kept in these, and every run would make them
 UNREAD = [
     "log_loss_scored_predictions",
@@ -376,7 +376,7 @@ def entries_on(project: UserProject, number: int) -> list[Row]:
 def recorded_on(project: UserProject, number: int) -> dict[str, int]:
     """The entries of a date, all models together."""
     counts = project.rows(
-        "select entry_type, sum(entry_count) as n from int_log_loss__rollup"
+        "select entry_type, sum(entry_count) as n from int_log_loss__ledger"
         f" where recorded_date = date '{day(number).date()}' and grain = 'overall'"
         " group by entry_type having n <> 0"
     )

@@ -87,7 +87,7 @@ def check_rows_are_conserved(project: UserProject, oracle: Oracle) -> None:
     entries = project.rows(
         """
         select recorded_date, grain, model_name, entry_type, entry_count
-        from main.int_log_loss__rollup
+        from main.int_log_loss__ledger
         where grain in ('overall', 'label_event')
         """
     )

@@ -271,7 +271,7 @@ def test_the_rejected_rows_are_dated_by_their_load(built: UserProject) -> None:
     assert clock["as_of_date"] == date(2024, 3, 31)
     recorded = built.rows(
         """
-        select distinct recorded_date from int_log_loss__rollup
+        select distinct recorded_date from int_log_loss__ledger
         where model_name = 'clocks' and reason = 'future_timestamp'
         """
     )

@@ -151,7 +151,7 @@ class World:
             changes["log_loss_cohorts"] = COHORTS[cohorts]
         for variable, value in changes.items():
             self.project.variables = {**self.variables, variable: value}
-            refused = self.project.invoke("run", "--select", "int_log_loss__rollup")
+            refused = self.project.invoke("run", "--select", "int_log_loss__ledger")
             assert not refused.success, f"{variable} was changed silently"
             assert variable in "\n".join(messages(refused))
         if self.random.random() < 0.5:
@@ -233,7 +233,7 @@ def without_lookback(package: Path) -> None:
 def without_markers(package: Path) -> None:
     """Replace only the partitions that still have rows."""
     change_file(
-        package / "models/intermediate/ledger/int_log_loss__rollup.sql",
+        package / "models/intermediate/ledger/int_log_loss__ledger.sql",
         "from {{ this }}\n    where\n",
         "from {{ this }}\n    where\n        1 = 0 and\n",
     )

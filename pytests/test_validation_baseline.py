@@ -73,10 +73,10 @@ def validated(
     project.load_rows("metrics", rows, types)
     project.run(
         "--select",
-        "limits+,+int_log_loss__verdicts",
-        "metrics+,+int_log_loss__verdicts",
+        "limits+,+int_log_loss__rule_statuses",
+        "metrics+,+int_log_loss__rule_statuses",
         "metrics+,+log_loss_training_gap",
-        "int_log_loss__clock+,+int_log_loss__verdicts",
+        "int_log_loss__clock+,+int_log_loss__rule_statuses",
         "log_loss_training_gap",
         "metrics",
         "limits",
@@ -133,15 +133,15 @@ def test_everything_else_keeps_its_own_past(validated: UserProject) -> None:
 
 
 def test_a_rise_over_it_warns_and_is_no_error(validated: UserProject) -> None:
-    verdicts = validated.rows(
-        "select distinct rule, verdict from main.int_log_loss__verdicts"
+    statuses = validated.rows(
+        "select distinct rule, status from main.int_log_loss__rule_statuses"
         " where model_name = 'flight_late' and model_version = 'v1'"
         " and rule in ('mean_log_loss_increase', 'fast_burn_rate')"
         " and baseline_value = 0.3"
     )
-    found = {(row["rule"], row["verdict"]) for row in verdicts}
+    found = {(row["rule"], row["status"]) for row in statuses}
     assert {("mean_log_loss_increase", "warn"), ("fast_burn_rate", "warn")} <= found
-    assert not any(verdict == "error" for _, verdict in found)
+    assert not any(status == "error" for _, status in found)
 
 
 def test_metrics_that_cannot_be_are_named(validated: UserProject) -> None:
@@ -158,7 +158,7 @@ def test_metrics_that_cannot_be_are_named(validated: UserProject) -> None:
 def test_the_ratio_to_it(validated: UserProject, oracle: Oracle) -> None:
     """The interval of the mean loss of the judged days, over what training measured."""
     rows = validated.rows(
-        "select * from main.int_log_loss__verdicts"
+        "select * from main.int_log_loss__rule_statuses"
         " where rule = 'validation_log_loss_ratio'"
     )
     assert {(row["model_name"], row["model_version"]) for row in rows} == {

@@ -4,7 +4,7 @@
 -- When it matters: never, unless rows were changed in place in a source, so that the
 -- ledger posted something that it can no longer take back.
 -- How to resolve: rebuild with
--- `dbt build --full-refresh --select int_log_loss__rollup+`; if it stays, please
+-- `dbt build --full-refresh --select int_log_loss__ledger+`; if it stays, please
 -- report it with the returned rows.
 with
 
@@ -21,7 +21,7 @@ counted as (
         end as source,
         case when grain = 'input' then entry_count else 0 end as row_count,
         case when grain = 'input' then 0 else entry_count end as entry_count
-    from {{ ref('int_log_loss__rollup') }}
+    from {{ ref('int_log_loss__ledger') }}
     where
         grain in ('input', 'label_event')
         or (grain = 'overall' and entry_type in ('prediction', 'rejection'))

@@ -3,9 +3,9 @@
 -- When it matters: the roll-up has not read rows that it should have, because they came
 -- in behind the lookback or beyond `log_loss_label_horizon_days`, or were changed in
 -- place; a later event then takes back what was never posted.
--- How to resolve: run the `command` that assert_rollup_is_complete or
+-- How to resolve: run the `command` that assert_ledger_is_complete or
 -- assert_label_horizon_holds returns, else rebuild with
--- `dbt build --full-refresh --select int_log_loss__rollup+`.
+-- `dbt build --full-refresh --select int_log_loss__ledger+`.
 select
     metric_date,
     as_of_date,

@@ -13,7 +13,7 @@ scopes as (
         cohort_name,
         cohort_value,
         0 as is_feature
-    from {{ ref('int_log_loss__rollup') }}
+    from {{ ref('int_log_loss__ledger') }}
     where grain in ('overall', 'cohort', 'label_event')
 
     union all
@@ -23,7 +23,7 @@ scopes as (
         cohort_name,
         'all' as cohort_value,
         1 as is_feature
-    from {{ ref('int_log_loss__rollup') }}
+    from {{ ref('int_log_loss__ledger') }}
     where grain = 'feature'
 
 ),

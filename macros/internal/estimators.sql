@@ -66,9 +66,9 @@ class_cells as (
 
     select
         class_days.*,
-        coalesce(aged_sums.labeled_count, 0) as labeled_count,
-        coalesce(aged_sums.loss_sum, 0) as loss_sum,
-        coalesce(aged_sums.loss_squared_sum, 0) as loss_squared_sum,
+        coalesce(states_by_age.labeled_count, 0) as labeled_count,
+        coalesce(states_by_age.loss_sum, 0) as loss_sum,
+        coalesce(states_by_age.loss_squared_sum, 0) as loss_squared_sum,
         {% for column, at_horizon in [
             ('completeness', 1), ('development_variance', 0), ('day_variance', 0)
         ] -%}
@@ -81,14 +81,14 @@ class_cells as (
         completeness.least_labeled_count,
         completeness.complete_date_count
     from class_days
-    left join {{ ref('int_log_loss__aged_sums') }} as aged_sums
+    left join {{ ref('int_log_loss__states_by_age') }} as states_by_age
         on
-            class_days.member_date = aged_sums.metric_date
-            and class_days.model_name = aged_sums.model_name
-            and class_days.model_version = aged_sums.model_version
-            and class_days.member_age = aged_sums.age_days
-            and class_days.label = aged_sums.label
-            and aged_sums.cohort_name = 'all'
+            class_days.member_date = states_by_age.metric_date
+            and class_days.model_name = states_by_age.model_name
+            and class_days.model_version = states_by_age.model_version
+            and class_days.member_age = states_by_age.age_days
+            and class_days.label = states_by_age.label
+            and states_by_age.cohort_name = 'all'
     left join completeness
         on
             class_days.model_name = completeness.model_name
@@ -229,23 +229,23 @@ strata as (
         {% for key in keys -%}
         estimate_days.{{ key }},
         {% endfor -%}
-        aged_sums.cohort_value,
+        states_by_age.cohort_value,
         {% for sum in sums -%}
-        sum(aged_sums.{{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        sum(states_by_age.{{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ estimate_days }} as estimate_days
-    inner join {{ ref('int_log_loss__aged_sums') }} as aged_sums
+    inner join {{ ref('int_log_loss__states_by_age') }} as states_by_age
         on
-            estimate_days.member_date = aged_sums.metric_date
-            and estimate_days.model_name = aged_sums.model_name
-            and estimate_days.model_version = aged_sums.model_version
-            and estimate_days.member_age = aged_sums.age_days
-    where aged_sums.cohort_name <> 'all'
+            estimate_days.member_date = states_by_age.metric_date
+            and estimate_days.model_name = states_by_age.model_name
+            and estimate_days.model_version = states_by_age.model_version
+            and estimate_days.member_age = states_by_age.age_days
+    where states_by_age.cohort_name <> 'all'
     group by
         {% for key in keys -%}
         estimate_days.{{ key }},
         {% endfor -%}
-        aged_sums.cohort_value
+        states_by_age.cohort_value
 
 ),
 
@@ -340,7 +340,7 @@ post_stratified as (
 {%- set version = ['model_name', 'model_version'] -%}
 entries as (
 
-    {{ log_loss.rollup_rows(['overall', 'score_bin']) }}
+    {{ log_loss.ledger_rows(['overall', 'score_bin']) }}
 
 ),
 

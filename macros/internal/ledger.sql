@@ -2,12 +2,12 @@
     The rows of the roll-up at the given grains that were recorded by the as-of date.
     Every reader goes through this: rows of different grains must never be added up.
 #}
-{% macro rollup_rows(grains) -%}
-    select rollup_rows.*
-    from {{ ref('int_log_loss__rollup') }} as rollup_rows
+{% macro ledger_rows(grains) -%}
+    select ledger_rows.*
+    from {{ ref('int_log_loss__ledger') }} as ledger_rows
     inner join {{ ref('int_log_loss__clock') }} as clock
-        on rollup_rows.recorded_date <= clock.as_of_date
-    where rollup_rows.grain in ('{{ grains | join("', '") }}')
+        on ledger_rows.recorded_date <= clock.as_of_date
+    where ledger_rows.grain in ('{{ grains | join("', '") }}')
 {%- endmacro %}
 
 
@@ -22,7 +22,7 @@
 {% macro with_loss_bins(name) -%}
 {{ name }}_entries as (
 
-    {{ log_loss.rollup_rows(['loss_bin']) }}
+    {{ log_loss.ledger_rows(['loss_bin']) }}
 
 ),
 
@@ -72,7 +72,7 @@
     number already: without a weight column every row weighs 1, and of two classes the
     event that a score predicts is the label itself.
 #}
-{% macro rollup_sums() %}
+{% macro ledger_sums() %}
     {% set count = dbt.type_bigint() %}
     {% set double = log_loss.type_double() %}
     {% set wide = ['overall', 'cohort'] %}
@@ -131,7 +131,7 @@
     The grains of scores tell the predicted classes apart. Those of features count
     predictions, and have none of the columns that a label brings.
 #}
-{% macro rollup_grains(bins=true) %}
+{% macro ledger_grains(bins=true) %}
     {% set settings = log_loss.configuration() %}
     {% set names = [
         ('overall', 'all', none, none),
@@ -167,7 +167,7 @@
 
 
 {# The columns of the heavy pass that the grains of features have. #}
-{% macro rollup_feature_columns() %}
+{% macro ledger_feature_columns() %}
     {{ return([
         'metric_date', 'model_name', 'model_version', 'begins_as', 'prediction_date'
     ]) }}
@@ -175,11 +175,11 @@
 
 
 {# The grouping sets of these grains, each with the columns that all of them have. #}
-{% macro rollup_grouping_sets(columns, bins=true) -%}
+{% macro ledger_grouping_sets(columns, bins=true) -%}
 grouping sets (
-    {%- for grain in log_loss.rollup_grains(bins) %}
+    {%- for grain in log_loss.ledger_grains(bins) %}
     {%- set shared = columns if grain.grain != 'feature'
-        else columns | select('in', log_loss.rollup_feature_columns()) | list %}
+        else columns | select('in', log_loss.ledger_feature_columns()) | list %}
     ({{ (shared + grain.columns) | join(', ') }}){{ ',' if not loop.last }}
     {%- endfor %}
 )
@@ -187,12 +187,12 @@ grouping sets (
 
 
 {# What tells the rows of these grouping sets apart: grain_number, cohort_value, bin. #}
-{% macro rollup_grain_keys(bins=true) -%}
+{% macro ledger_grain_keys(bins=true) -%}
 {%- set numbers = [] -%}
 {%- set cohort_values = [] -%}
 {%- set all_bins = [] -%}
 {#- the sets of two columns before those of one of them -#}
-{%- for grain in log_loss.rollup_grains(bins) | reverse if grain.columns -%}
+{%- for grain in log_loss.ledger_grains(bins) | reverse if grain.columns -%}
     {%- set present = 'when ' ~ log_loss._all_grouped(grain.columns) ~ ' then ' -%}
     {%- do numbers.append(present ~ grain.number) -%}
     {%- if grain.value -%}
@@ -216,9 +216,9 @@ grouping sets (
 
 
 {# The numbers of the grains of these names, as the SQL list of an `in`. #}
-{% macro rollup_grain_numbers(names) -%}
+{% macro ledger_grain_numbers(names) -%}
 {%- set numbers = [] -%}
-{%- for grain in log_loss.rollup_grains() if grain.grain in names -%}
+{%- for grain in log_loss.ledger_grains() if grain.grain in names -%}
     {%- do numbers.append(grain.number) -%}
 {%- endfor -%}
 {{ numbers | join(', ') }}
@@ -226,10 +226,10 @@ grouping sets (
 
 
 {# The names of a grain_number: grain and cohort_name. #}
-{% macro rollup_grain_names() -%}
+{% macro ledger_grain_names() -%}
 {%- set grains = [] -%}
 {%- set cohort_names = [] -%}
-{%- for grain in log_loss.rollup_grains() -%}
+{%- for grain in log_loss.ledger_grains() -%}
     {%- set present = 'when grain_number = ' ~ grain.number ~ ' then ' -%}
     {%- do grains.append(present ~ "'" ~ grain.grain ~ "'") -%}
     {%- if grain.name != 'all' -%}
@@ -305,7 +305,7 @@ and {{ log_loss.may_be_recorded_since(cutoff) }}
 
 {# A select list with entry_count as it is and every other sum null. #}
 {% macro only_entry_count() -%}
-{%- for sum in log_loss.rollup_sums() -%}
+{%- for sum in log_loss.ledger_sums() -%}
 {%- if sum.name == 'entry_count' -%}
 entry_count
 {%- else -%}
@@ -353,12 +353,12 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
     where that is earlier. Stops where the settings differ from those of the stored
     rows.
 #}
-{% macro rollup_cutoff(fingerprint) %}
+{% macro ledger_cutoff(fingerprint) %}
     {% if not execute or not is_incremental() %}
         {{ return(none) }}
     {% endif %}
     {% set settings = log_loss.configuration() %}
-    {% set stored = run_query(log_loss._stored_rollup(this)) %}
+    {% set stored = run_query(log_loss._stored_ledger(this)) %}
     {% set processed_until = stored.rows[0][0] %}
     {% set stored_fingerprint = stored.rows[0][1] %}
     {# other commands cannot know whether the inputs have a `loaded_at` #}
@@ -394,7 +394,7 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
 
 
 {# Until when a roll-up was processed, as a text, and under which settings. #}
-{% macro _stored_rollup(relation) -%}
+{% macro _stored_ledger(relation) -%}
 select
     {{ log_loss.date_text("max(case when grain <> 'marker' then recorded_date end)") }}
         as processed_until,

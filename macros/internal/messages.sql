@@ -15,7 +15,7 @@
     {%- set text = dbt.type_string() -%}
     {%- set parts = [
         log_loss.text_literal(
-            'dbt build --select int_log_loss__rollup+ --vars '
+            'dbt build --select int_log_loss__ledger+ --vars '
             ~ "'{log_loss_reprocess_from: "
         ),
         log_loss.date_text(from_date),

@@ -172,15 +172,15 @@
 {%- endmacro %}
 
 
-{# Whether a suppression covers any day of a verdict's window, for a join. #}
-{% macro is_suppressed(verdicts, suppressions) -%}
-{{ suppressions }}.model_name in ({{ verdicts }}.model_name, '*')
+{# Whether a suppression covers any day of a status's window, for a join. #}
+{% macro is_suppressed(statuses, suppressions) -%}
+{{ suppressions }}.model_name in ({{ statuses }}.model_name, '*')
 -- a defect of the package, on any day of all, is nothing that passes
-and {{ verdicts }}.rule <> 'non_finite_count'
-and cast({{ suppressions }}.starts_at as date) <= {{ verdicts }}.window_end_date
+and {{ statuses }}.rule <> 'non_finite_count'
+and cast({{ suppressions }}.starts_at as date) <= {{ statuses }}.window_end_date
 and (
     {{ suppressions }}.ends_at is null
-    or cast({{ suppressions }}.ends_at as date) >= {{ verdicts }}.window_start_date
+    or cast({{ suppressions }}.ends_at as date) >= {{ statuses }}.window_start_date
 )
 {%- endmacro %}
 
@@ -312,7 +312,7 @@ judged_losses as (
 
 
 {#
-    What rules measure, one select each, with the columns that int_log_loss__verdicts
+    What rules measure, one select each, with the columns that int_log_loss__rule_statuses
     judges. A measure names
 
         rule        SQL of the rule's name
@@ -323,7 +323,7 @@ judged_losses as (
                     only where its p_value is low enough
         scale       of a test: `log` or `share`, from which the least rise that it could
                     find is told
-        finding     SQL of what is known already, whatever the limits
+        status      SQL of what is known already, whatever the limits
 #}
 {% macro measured_rules(measures) -%}
 {%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
@@ -382,8 +382,8 @@ select
     {{ '1 = 1' if measure.judged_by in ('mean', 'interval') else '1 = 0' }}
         as is_estimate,
     {{ '1 = 1' if measure.judged_by == 'test' else '1 = 0' }} as is_tested,
-    {{ measure.finding or 'cast(null as ' ~ dbt.type_string() ~ ')' }}
-        as decided_finding
+    {{ measure.status or 'cast(null as ' ~ dbt.type_string() ~ ')' }}
+        as decided_status
 from {{ measure.from }}
 {%- if measure.where %}
 where {{ measure.where }}

@@ -32,7 +32,7 @@
     since: SQL of the first date on which a row of these was recorded; none if unknown.
     now: only the label in force today instead of every one that ever was.
 #}
-{% macro ledger(touched=none, since=none, now=false) -%}
+{% macro scored_history(touched=none, since=none, now=false) -%}
 {%- set settings = log_loss.configuration() -%}
 {%- set probabilities = log_loss.probability_columns() -%}
 {%- set cohorts = log_loss.cohort_columns() -%}

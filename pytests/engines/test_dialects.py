@@ -117,7 +117,7 @@ def compiled(project: Path, dialect: str) -> list[Query]:
             *("compile", "--no-introspect", "--no-populate-cache"),
             *("--target", dialect, "--target-path", str(project / "target" / dialect)),
             *("--vars", json.dumps({"is_incremental_run": is_incremental})),
-            *(["--select", "int_log_loss__rollup"] if is_incremental else []),
+            *(["--select", "int_log_loss__ledger"] if is_incremental else []),
         )
         assert result.success, messages(result)
         queries += [
@@ -174,7 +174,7 @@ def test_partitions_are_replaced(project: Path, dialect: str) -> None:
     """In the way that the warehouse's documentation gives for whole partitions."""
     result = invoke(
         project,
-        *("ls", "--resource-type", "model", "--select", "int_log_loss__rollup"),
+        *("ls", "--resource-type", "model", "--select", "int_log_loss__ledger"),
         *("--target", dialect, "--target-path", str(project / "target" / dialect)),
         *("--output", "json", "--output-keys", "config"),
     )

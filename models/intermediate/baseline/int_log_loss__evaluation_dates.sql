@@ -3,9 +3,9 @@
 -- known, and the as-of date.
 with
 
-known_sums as (
+day_states as (
 
-    select * from {{ ref('int_log_loss__known_sums') }}
+    select * from {{ ref('int_log_loss__day_states') }}
 
 ),
 
@@ -15,11 +15,11 @@ clock as (
 
 )
 
-select known_sums.known_from as evaluation_date
-from known_sums
+select day_states.known_from as evaluation_date
+from day_states
 inner join clock
     on
-        known_sums.known_from
+        day_states.known_from
         > {{ log_loss.add_days('clock.as_of_date', -history_days) }}
 
 union distinct

@@ -34,9 +34,9 @@ evaluation_date,
 
 with
 
-known_sums as (
+day_states as (
 
-    select * from {{ ref('int_log_loss__known_sums') }}
+    select * from {{ ref('int_log_loss__day_states') }}
     where label = 'all'
 
 ),
@@ -53,22 +53,22 @@ recent_days as (
 
     select
         evaluation_dates.evaluation_date,
-        known_sums.metric_date,
-        {{ scope_of('known_sums') | join(',\n        ') }},
-        known_sums.model_version as measured_version,
+        day_states.metric_date,
+        {{ scope_of('day_states') | join(',\n        ') }},
+        day_states.model_version as measured_version,
         {{ log_loss.days_between(
-            'known_sums.metric_date', 'evaluation_dates.evaluation_date'
+            'day_states.metric_date', 'evaluation_dates.evaluation_date'
         ) }} as age_days,
         {% for sum in sums -%}
-        known_sums.{{ sum }}{{ ',' if not loop.last }}
+        day_states.{{ sum }}{{ ',' if not loop.last }}
         {% endfor %}
-    from known_sums
+    from day_states
     inner join evaluation_dates
         on
-            known_sums.known_from <= evaluation_dates.evaluation_date
-            and known_sums.known_until > evaluation_dates.evaluation_date
-            and known_sums.metric_date <= evaluation_dates.evaluation_date
-            and known_sums.metric_date > {{ log_loss.add_days(
+            day_states.known_from <= evaluation_dates.evaluation_date
+            and day_states.known_until > evaluation_dates.evaluation_date
+            and day_states.metric_date <= evaluation_dates.evaluation_date
+            and day_states.metric_date > {{ log_loss.add_days(
                 'evaluation_dates.evaluation_date', -(judged_age + settings.error_budget.days)
             ) }}
 
@@ -122,7 +122,7 @@ predicted_days as (
         metric_date,
         {{ scope }},
         min(known_from) as known_from
-    from known_sums
+    from day_states
     where prediction_count > 0
     group by
         metric_date,
@@ -296,18 +296,18 @@ baseline_days as (
             'candidate_days.metric_date', 'candidate_days.evaluation_date'
         ) }} as age_days,
         {% for sum in sums -%}
-        known_sums.{{ sum }}{{ ',' if not loop.last }}
+        day_states.{{ sum }}{{ ',' if not loop.last }}
         {% endfor %}
     from candidate_days
-    inner join known_sums
+    inner join day_states
         on
-            candidate_days.model_name = known_sums.model_name
-            and candidate_days.measured_version = known_sums.model_version
-            and candidate_days.cohort_name = known_sums.cohort_name
-            and candidate_days.cohort_value = known_sums.cohort_value
-            and candidate_days.metric_date = known_sums.metric_date
-            and candidate_days.evaluation_date >= known_sums.known_from
-            and candidate_days.evaluation_date < known_sums.known_until
+            candidate_days.model_name = day_states.model_name
+            and candidate_days.measured_version = day_states.model_version
+            and candidate_days.cohort_name = day_states.cohort_name
+            and candidate_days.cohort_value = day_states.cohort_value
+            and candidate_days.metric_date = day_states.metric_date
+            and candidate_days.evaluation_date >= day_states.known_from
+            and candidate_days.evaluation_date < day_states.known_until
     where candidate_days.day_number <= {{ settings.baseline.days }}
 
 ),

@@ -25,9 +25,9 @@ evaluation_days as (
 
 ),
 
-known_sums as (
+day_states as (
 
-    select * from {{ ref('int_log_loss__known_sums') }}
+    select * from {{ ref('int_log_loss__day_states') }}
 
 ),
 
@@ -38,7 +38,7 @@ days_at_age as (
     select
         *,
         prediction_count - labeled_count as unlabeled_count
-    from known_sums
+    from day_states
     where
         label = 'all'
         and prediction_count > 0
@@ -81,7 +81,7 @@ window_days as (
         evaluation_days.{{ sum }}{{ ',' if not loop.last }}
         {% endfor %}
     from evaluation_days
-    left join known_sums as wholes
+    left join day_states as wholes
         on
             evaluation_days.model_name = wholes.model_name
             and evaluation_days.measured_version = wholes.model_version
@@ -99,28 +99,28 @@ window_days as (
         evaluation_days.evaluation_date,
         evaluation_days.metric_date,
         {{ scope_of('evaluation_days') | join(',\n        ') }},
-        known_sums.label,
+        day_states.label,
         evaluation_days.measured_version,
         evaluation_days.prediction_count,
-        known_sums.labeled_count as row_count,
-        known_sums.loss_sum as value_sum,
-        known_sums.loss_squared_sum as value_squared_sum,
+        day_states.labeled_count as row_count,
+        day_states.loss_sum as value_sum,
+        day_states.loss_squared_sum as value_squared_sum,
         {{ no_rest }},
         {% for sum in loss_sums -%}
-        known_sums.{{ sum }}{{ ',' if not loop.last }}
+        day_states.{{ sum }}{{ ',' if not loop.last }}
         {% endfor %}
     from evaluation_days
-    inner join known_sums
+    inner join day_states
         on
-            evaluation_days.model_name = known_sums.model_name
-            and evaluation_days.measured_version = known_sums.model_version
-            and evaluation_days.cohort_name = known_sums.cohort_name
-            and evaluation_days.cohort_value = known_sums.cohort_value
-            and evaluation_days.metric_date = known_sums.metric_date
-            and evaluation_days.evaluation_date >= known_sums.known_from
-            and evaluation_days.evaluation_date < known_sums.known_until
+            evaluation_days.model_name = day_states.model_name
+            and evaluation_days.measured_version = day_states.model_version
+            and evaluation_days.cohort_name = day_states.cohort_name
+            and evaluation_days.cohort_value = day_states.cohort_value
+            and evaluation_days.metric_date = day_states.metric_date
+            and evaluation_days.evaluation_date >= day_states.known_from
+            and evaluation_days.evaluation_date < day_states.known_until
     where
-        known_sums.label <> 'all'
+        day_states.label <> 'all'
         and (
             evaluation_days.window_name = 'judged'
             or (

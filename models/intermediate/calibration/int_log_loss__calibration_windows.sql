@@ -7,7 +7,7 @@ with
 
 entries as (
 
-    {{ log_loss.rollup_rows(['score_bin', 'cohort_score_decile']) }}
+    {{ log_loss.ledger_rows(['score_bin', 'cohort_score_decile']) }}
 
 ),
 

@@ -4,9 +4,9 @@
 
 with
 
-known_sums as (
+day_states as (
 
-    select * from {{ ref('int_log_loss__known_sums') }}
+    select * from {{ ref('int_log_loss__day_states') }}
 
 ),
 
@@ -94,7 +94,7 @@ first_dates as (
                 else {{ log_loss.add_days('metric_date', settings.mature_days) }}
             end
         ) as aged_date
-    from known_sums
+    from day_states
     where
         cohort_name = 'all'
         and label = 'all'

@@ -36,7 +36,7 @@ touched_requests as (
 
 ),
 
-{{ log_loss.ledger('touched_requests') }},
+{{ log_loss.scored_history('touched_requests') }},
 
 compared_pairs as (
 

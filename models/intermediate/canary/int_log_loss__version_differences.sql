@@ -16,9 +16,9 @@ compared_days as (
 
 ),
 
-known_sums as (
+day_states as (
 
-    select * from {{ ref('int_log_loss__known_sums') }}
+    select * from {{ ref('int_log_loss__day_states') }}
 
 ),
 
@@ -28,29 +28,29 @@ side_sums as (
     {% for side in sides -%}
     select
         compared_days.*,
-        known_sums.cohort_value as stratum,
-        known_sums.label,
+        day_states.cohort_value as stratum,
+        day_states.label,
         {% for other in sides -%}
         {% for sum, name in [
             ('labeled_count', 'count'), ('loss_sum', 'loss_sum'),
             ('loss_squared_sum', 'loss_squared_sum'),
         ] -%}
-        {{ 'known_sums.' ~ sum if side == other else '0' }} as {{ other }}_{{ name }}
+        {{ 'day_states.' ~ sum if side == other else '0' }} as {{ other }}_{{ name }}
         {{- ',' if not loop.last }}
         {% endfor -%}
         {{ ',' if not loop.last }}
         {% endfor %}
     from compared_days
-    inner join known_sums
+    inner join day_states
         on
-            compared_days.model_name = known_sums.model_name
-            and compared_days.{{ side }}_version = known_sums.model_version
-            and compared_days.metric_date = known_sums.metric_date
-            and compared_days.as_of_date >= known_sums.known_from
-            and compared_days.as_of_date < known_sums.known_until
+            compared_days.model_name = day_states.model_name
+            and compared_days.{{ side }}_version = day_states.model_version
+            and compared_days.metric_date = day_states.metric_date
+            and compared_days.as_of_date >= day_states.known_from
+            and compared_days.as_of_date < day_states.known_until
     where
-        known_sums.label <> 'all'
-        and known_sums.cohort_name = {{ log_loss.text_literal(settings.stratum) }}
+        day_states.label <> 'all'
+        and day_states.cohort_name = {{ log_loss.text_literal(settings.stratum) }}
     {%- if not loop.last %}
 
     union all

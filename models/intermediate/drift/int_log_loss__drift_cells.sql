@@ -17,7 +17,7 @@ with
 
 entries as (
 
-    {{ log_loss.rollup_rows(['score_bin', 'feature']) }}
+    {{ log_loss.ledger_rows(['score_bin', 'feature']) }}
 
 ),
 

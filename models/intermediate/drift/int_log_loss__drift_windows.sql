@@ -8,7 +8,7 @@ with
 
 entries as (
 
-    {{ log_loss.rollup_rows(['overall']) }}
+    {{ log_loss.ledger_rows(['overall']) }}
 
 ),
 

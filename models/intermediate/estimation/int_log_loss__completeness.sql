@@ -16,7 +16,7 @@ reported as (
         age_days,
         known_on,
         sum(labeled_count) as labeled_count
-    from {{ ref('int_log_loss__aged_sums') }}
+    from {{ ref('int_log_loss__states_by_age') }}
     where cohort_name = 'all'
     group by
         model_name,
@@ -114,7 +114,7 @@ triangle as (
 
 entries as (
 
-    {{ log_loss.rollup_rows(['overall']) }}
+    {{ log_loss.ledger_rows(['overall']) }}
 
 ),
 
@@ -130,13 +130,13 @@ clock as (
 dates as (
 
     select distinct
-        aged_sums.model_name,
-        aged_sums.known_on,
-        {{ log_loss.add_days('aged_sums.known_on', -estimation.triangle_days) }}
+        states_by_age.model_name,
+        states_by_age.known_on,
+        {{ log_loss.add_days('states_by_age.known_on', -estimation.triangle_days) }}
             as first_report_date
-    from {{ ref('int_log_loss__aged_sums') }} as aged_sums
-    inner join clock on aged_sums.known_on > clock.first_date
-    where aged_sums.cohort_name = 'all' and aged_sums.label = 'all'
+    from {{ ref('int_log_loss__states_by_age') }} as states_by_age
+    inner join clock on states_by_age.known_on > clock.first_date
+    where states_by_age.cohort_name = 'all' and states_by_age.label = 'all'
 
 ),
 

@@ -6,9 +6,9 @@
 -- What each estimator says of each window of days, and how far off it was.
 with
 
-aged_sums as (
+states_by_age as (
 
-    select * from {{ ref('int_log_loss__aged_sums') }}
+    select * from {{ ref('int_log_loss__states_by_age') }}
     where cohort_name = 'all' and label = 'all'
 
 ),
@@ -39,24 +39,24 @@ window_lengths as (
 members as (
 
     select
-        aged_sums.metric_date,
+        states_by_age.metric_date,
         window_lengths.window_days,
-        aged_sums.model_name,
-        aged_sums.model_version,
-        aged_sums.age_days,
-        aged_sums.known_on,
-        {{ log_loss.add_days('aged_sums.metric_date', '-numbers.number') }}
+        states_by_age.model_name,
+        states_by_age.model_version,
+        states_by_age.age_days,
+        states_by_age.known_on,
+        {{ log_loss.add_days('states_by_age.metric_date', '-numbers.number') }}
             as member_date,
         case
-            when aged_sums.age_days + numbers.number > {{ horizon_days }}
+            when states_by_age.age_days + numbers.number > {{ horizon_days }}
             then {{ horizon_days }}
-            else aged_sums.age_days + numbers.number
+            else states_by_age.age_days + numbers.number
         end as member_age
-    from aged_sums
-    inner join clock on aged_sums.known_on > clock.first_date
+    from states_by_age
+    inner join clock on states_by_age.known_on > clock.first_date
     cross join window_lengths
     inner join numbers on window_lengths.window_days > numbers.number
-    where aged_sums.age_days < {{ horizon_days }}
+    where states_by_age.age_days < {{ horizon_days }}
 
 ),
 
@@ -72,12 +72,12 @@ estimate_days as (
         members.member_age
     from members
     -- days on which nobody asked have no part in a window
-    inner join aged_sums
+    inner join states_by_age
         on
-            members.member_date = aged_sums.metric_date
-            and members.model_name = aged_sums.model_name
-            and members.model_version = aged_sums.model_version
-            and members.member_age = aged_sums.age_days
+            members.member_date = states_by_age.metric_date
+            and members.model_name = states_by_age.model_name
+            and members.model_version = states_by_age.model_version
+            and members.member_age = states_by_age.age_days
 
 ),
 
@@ -98,17 +98,17 @@ so_far as (
         {% for key in keys -%}
         estimate_days.{{ key }},
         {% endfor -%}
-        sum(aged_sums.prediction_count) as prediction_count,
-        sum(aged_sums.labeled_count) as labeled_count,
-        sum(aged_sums.loss_sum) as loss_sum,
-        sum(aged_sums.loss_squared_sum) as loss_squared_sum
+        sum(states_by_age.prediction_count) as prediction_count,
+        sum(states_by_age.labeled_count) as labeled_count,
+        sum(states_by_age.loss_sum) as loss_sum,
+        sum(states_by_age.loss_squared_sum) as loss_squared_sum
     from estimate_days
-    inner join aged_sums
+    inner join states_by_age
         on
-            estimate_days.member_date = aged_sums.metric_date
-            and estimate_days.model_name = aged_sums.model_name
-            and estimate_days.model_version = aged_sums.model_version
-            and estimate_days.member_age = aged_sums.age_days
+            estimate_days.member_date = states_by_age.metric_date
+            and estimate_days.model_name = states_by_age.model_name
+            and estimate_days.model_version = states_by_age.model_version
+            and estimate_days.member_age = states_by_age.age_days
     group by
         {% for key in keys -%}
         estimate_days.{{ key }}{{ ',' if not loop.last }}
@@ -125,7 +125,7 @@ realised_members as (
         {% endfor -%}
         estimate_days.member_date
     from estimate_days
-    inner join aged_sums as ends
+    inner join states_by_age as ends
         on
             estimate_days.metric_date = ends.metric_date
             and estimate_days.model_name = ends.model_name
@@ -141,15 +141,15 @@ realised as (
         realised_members.{{ column }},
         {% endfor -%}
         {{ log_loss.safe_divide(
-            'sum(aged_sums.loss_sum)', 'sum(aged_sums.labeled_count)'
+            'sum(states_by_age.loss_sum)', 'sum(states_by_age.labeled_count)'
         ) }} as realised_loss
     from realised_members
-    inner join aged_sums
+    inner join states_by_age
         on
-            realised_members.member_date = aged_sums.metric_date
-            and realised_members.model_name = aged_sums.model_name
-            and realised_members.model_version = aged_sums.model_version
-    where aged_sums.age_days = {{ estimation.horizon_days }}
+            realised_members.member_date = states_by_age.metric_date
+            and realised_members.model_name = states_by_age.model_name
+            and realised_members.model_version = states_by_age.model_version
+    where states_by_age.age_days = {{ estimation.horizon_days }}
     group by
         {% for column in window -%}
         realised_members.{{ column }}{{ ',' if not loop.last }}

@@ -8,6 +8,6 @@ select
 {%- else %}
     max(recorded_date) as as_of_date,
     {{ log_loss.add_days('max(recorded_date)', -1) }} as last_whole_date
-from {{ ref('int_log_loss__rollup') }}
+from {{ ref('int_log_loss__ledger') }}
 where grain <> 'marker'
 {%- endif %}

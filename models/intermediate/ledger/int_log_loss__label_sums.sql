@@ -1,6 +1,6 @@
 {%- set settings = log_loss.configuration() -%}
 {#- sums of what is labeled now; how labels came and went is not among them -#}
-{%- set sums = log_loss.rollup_sums() | rejectattr('name', 'in', [
+{%- set sums = log_loss.ledger_sums() | rejectattr('name', 'in', [
     'entry_count', 'first_label_count', 'new_label_count', 'revised_label_count',
     'withdrawn_label_count',
 ]) | list -%}
@@ -9,7 +9,7 @@ with
 
 entries as (
 
-    {{ log_loss.rollup_rows(['overall', 'cohort']) }}
+    {{ log_loss.ledger_rows(['overall', 'cohort']) }}
 
 ),
 

@@ -6,9 +6,9 @@
 
 with
 
-known_sums as (
+day_states as (
 
-    select * from {{ ref('int_log_loss__known_sums') }}
+    select * from {{ ref('int_log_loss__day_states') }}
     where
         cohort_name = 'all'
         and label = 'all'
@@ -22,21 +22,21 @@ recent_days as (
     select
         'recent' as window_name,
         evaluation_dates.evaluation_date,
-        {{ log_loss.scope_columns('known_sums') | join(',\n        ') }},
-        known_sums.model_version as measured_version,
-        known_sums.metric_date
-    from known_sums
+        {{ log_loss.scope_columns('day_states') | join(',\n        ') }},
+        day_states.model_version as measured_version,
+        day_states.metric_date
+    from day_states
     inner join {{ ref('int_log_loss__evaluation_dates') }} as evaluation_dates
         on
-            known_sums.known_from <= evaluation_dates.evaluation_date
-            and known_sums.known_until > evaluation_dates.evaluation_date
-            and known_sums.metric_date <= {{ log_loss.add_days(
+            day_states.known_from <= evaluation_dates.evaluation_date
+            and day_states.known_until > evaluation_dates.evaluation_date
+            and day_states.metric_date <= {{ log_loss.add_days(
                 'evaluation_dates.evaluation_date', -settings.mature_days
             ) }}
-            and known_sums.metric_date > {{ log_loss.add_days(
+            and day_states.metric_date > {{ log_loss.add_days(
                 'evaluation_dates.evaluation_date', -settings.mature_days - window_days
             ) }}
-    where known_sums.prediction_count > 0
+    where day_states.prediction_count > 0
 
 ),
 
@@ -94,25 +94,25 @@ days as (
         {% for column in ['window_name'] + version + ['metric_date'] -%}
         all_days.{{ column }},
         {% endfor -%}
-        known_sums.prediction_count,
-        known_sums.labeled_count,
-        known_sums.loss_sum,
-        known_sums.loss_squared_sum,
-        known_sums.brier_sum,
-        known_sums.entropy_sum,
-        known_sums.entropy_variance_sum,
-        known_sums.event_count,
-        known_sums.score_sum,
-        known_sums.score_sum - known_sums.score_squared_sum as score_variance_sum
+        day_states.prediction_count,
+        day_states.labeled_count,
+        day_states.loss_sum,
+        day_states.loss_squared_sum,
+        day_states.brier_sum,
+        day_states.entropy_sum,
+        day_states.entropy_variance_sum,
+        day_states.event_count,
+        day_states.score_sum,
+        day_states.score_sum - day_states.score_squared_sum as score_variance_sum
     from all_days
-    inner join known_sums
+    inner join day_states
         on
-            all_days.model_name = known_sums.model_name
-            and all_days.measured_version = known_sums.model_version
-            and all_days.metric_date = known_sums.metric_date
-            and all_days.evaluation_date >= known_sums.known_from
-            and all_days.evaluation_date < known_sums.known_until
-    where known_sums.labeled_count > 0
+            all_days.model_name = day_states.model_name
+            and all_days.measured_version = day_states.model_version
+            and all_days.metric_date = day_states.metric_date
+            and all_days.evaluation_date >= day_states.known_from
+            and all_days.evaluation_date < day_states.known_until
+    where day_states.labeled_count > 0
 
 ),
 

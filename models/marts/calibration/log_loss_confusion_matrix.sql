@@ -3,7 +3,7 @@ with
 
 entries as (
 
-    {{ log_loss.rollup_rows(['score_bin']) }}
+    {{ log_loss.ledger_rows(['score_bin']) }}
 
 ),
 

@@ -35,7 +35,7 @@ first_alerts as (
         window_end_date,
         baseline_value,
         {{ log_loss.loss_allowance('baseline_value') }} as allowance
-    from {{ ref('int_log_loss__episodes') }}
+    from {{ ref('int_log_loss__alert_episodes') }}
     where
         evaluation_date = first_alert_date
         and rule in {{ log_loss.rules_with('has_loss_baseline', true) }}
@@ -51,17 +51,17 @@ days_before as (
         {% endfor -%}
         first_alerts.baseline_value,
         first_alerts.allowance,
-        known_sums.metric_date,
-        known_sums.loss_sum / known_sums.labeled_count as day_mean
+        day_states.metric_date,
+        day_states.loss_sum / day_states.labeled_count as day_mean
     from first_alerts
-    inner join {{ ref('int_log_loss__known_sums') }} as known_sums
+    inner join {{ ref('int_log_loss__day_states') }} as day_states
         on
-            {{ log_loss.same_scope('first_alerts', 'known_sums') }}
-            and first_alerts.label = known_sums.label
-            and first_alerts.first_alert_date >= known_sums.known_from
-            and first_alerts.first_alert_date < known_sums.known_until
-            and first_alerts.window_end_date >= known_sums.metric_date
-    where known_sums.labeled_count > 0
+            {{ log_loss.same_scope('first_alerts', 'day_states') }}
+            and first_alerts.label = day_states.label
+            and first_alerts.first_alert_date >= day_states.known_from
+            and first_alerts.first_alert_date < day_states.known_until
+            and first_alerts.window_end_date >= day_states.metric_date
+    where day_states.labeled_count > 0
 
 ),
 
@@ -118,13 +118,13 @@ alerts as (
         rises.rise_start_date,
         case
             when
-                episodes.raised_finding = 'error'
+                episodes.raised_status = 'error'
                 and episodes.rule in {{ log_loss.rules_with('may_page', true) }}
             then 'page'
             else 'ticket'
         end as severity,
         case
-            when episodes.raised_finding = 'error'
+            when episodes.raised_status = 'error'
             then coalesce(episodes.error_at, episodes.warn_at)
             else coalesce(episodes.warn_at, episodes.error_at)
         end as limit_value,
@@ -135,7 +135,7 @@ alerts as (
             then rises.rise_start_date
             else episodes.first_date
         end as suspected_date
-    from {{ ref('int_log_loss__episodes') }} as episodes
+    from {{ ref('int_log_loss__alert_episodes') }} as episodes
     left join rises
         on
             episodes.first_alert_date = rises.first_alert_date
@@ -168,7 +168,7 @@ means_now as (
         alerts.baseline_value,
         rule_windows.window_name,
         {{ log_loss.safe_divide(
-            'sum(known_sums.loss_sum)', 'sum(known_sums.labeled_count)'
+            'sum(day_states.loss_sum)', 'sum(day_states.labeled_count)'
         ) }} as mean_log_loss
     from alerts
     inner join rule_windows
@@ -178,12 +178,12 @@ means_now as (
             rule_windows.window_name = evaluation_days.window_name
             and alerts.evaluation_date = evaluation_days.evaluation_date
             and {{ log_loss.same_scope('alerts', 'evaluation_days') }}
-    inner join {{ ref('int_log_loss__known_sums') }} as known_sums
+    inner join {{ ref('int_log_loss__day_states') }} as day_states
         on
-            {{ log_loss.same_scope('evaluation_days', 'known_sums') }}
-            and alerts.label = known_sums.label
-            and evaluation_days.metric_date = known_sums.metric_date
-    where known_sums.known_until = {{ log_loss.date_literal('9999-12-31') }}
+            {{ log_loss.same_scope('evaluation_days', 'day_states') }}
+            and alerts.label = day_states.label
+            and evaluation_days.metric_date = day_states.metric_date
+    where day_states.known_until = {{ log_loss.date_literal('9999-12-31') }}
     group by
         {% for column in alert -%}
         alerts.{{ column }},

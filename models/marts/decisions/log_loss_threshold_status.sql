@@ -1,11 +1,11 @@
 with
 
-verdicts as (
+statuses as (
 
-    select verdicts.*
-    from {{ ref('int_log_loss__verdicts') }} as verdicts
+    select statuses.*
+    from {{ ref('int_log_loss__rule_statuses') }} as statuses
     inner join {{ ref('int_log_loss__clock') }} as clock
-        on verdicts.evaluation_date = clock.as_of_date
+        on statuses.evaluation_date = clock.as_of_date
 
 ),
 
@@ -18,48 +18,48 @@ suppressions as (
 suppressed_windows as (
 
     select distinct
-        verdicts.rule,
-        {{ log_loss.scope_columns('verdicts') | join(',\n        ') }},
-        verdicts.label
-    from verdicts
+        statuses.rule,
+        {{ log_loss.scope_columns('statuses') | join(',\n        ') }},
+        statuses.label
+    from statuses
     inner join suppressions
-        on {{ log_loss.is_suppressed('verdicts', 'suppressions') | indent(8) }}
+        on {{ log_loss.is_suppressed('statuses', 'suppressions') | indent(8) }}
 
 )
 
 select
-    verdicts.rule,
-    {{ log_loss.scope_columns('verdicts') | join(',\n    ') }},
-    verdicts.label,
-    verdicts.window_start_date,
-    verdicts.window_end_date,
-    verdicts.value,
-    verdicts.sample_count,
-    verdicts.labeled_count,
-    verdicts.label_coverage,
-    verdicts.ci_lower,
-    verdicts.ci_upper,
-    verdicts.judged_value,
-    verdicts.baseline_value,
-    verdicts.p_value,
-    verdicts.z_rows,
-    verdicts.z_days,
-    verdicts.minimum_detectable,
-    verdicts.warn_at,
-    verdicts.error_at,
-    verdicts.min_labeled_count,
-    verdicts.min_coverage,
+    statuses.rule,
+    {{ log_loss.scope_columns('statuses') | join(',\n    ') }},
+    statuses.label,
+    statuses.window_start_date,
+    statuses.window_end_date,
+    statuses.value,
+    statuses.sample_count,
+    statuses.labeled_count,
+    statuses.label_coverage,
+    statuses.ci_lower,
+    statuses.ci_upper,
+    statuses.judged_value,
+    statuses.baseline_value,
+    statuses.p_value,
+    statuses.z_rows,
+    statuses.z_days,
+    statuses.minimum_detectable,
+    statuses.warn_at,
+    statuses.error_at,
+    statuses.min_labeled_count,
+    statuses.min_coverage,
     case
         when
-            verdicts.verdict in ('warn', 'error')
+            statuses.status in ('warn', 'error')
             and suppressed_windows.rule is not null
         then 'suppressed'
-        else verdicts.verdict
+        else statuses.status
     end as status,
-    {{ log_loss.runbook('verdicts.rule') }} as runbook
-from verdicts
+    {{ log_loss.runbook('statuses.rule') }} as runbook
+from statuses
 left join suppressed_windows
     on
-        verdicts.rule = suppressed_windows.rule
-        and {{ log_loss.same_scope('verdicts', 'suppressed_windows') }}
-        and verdicts.label = suppressed_windows.label
+        statuses.rule = suppressed_windows.rule
+        and {{ log_loss.same_scope('statuses', 'suppressed_windows') }}
+        and statuses.label = suppressed_windows.label

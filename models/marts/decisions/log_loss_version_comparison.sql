@@ -1,5 +1,5 @@
 {{ config(materialized='view') }}
--- What int_log_loss__version_looks holds, as a view of it.
+-- What int_log_loss__canary_decisions holds, as a view of it.
 select
     metric_date,
     model_name,
@@ -22,4 +22,4 @@ select
     decision,
     first_decision_date,
     labels_still_needed
-from {{ ref('int_log_loss__version_looks') }}
+from {{ ref('int_log_loss__canary_decisions') }}

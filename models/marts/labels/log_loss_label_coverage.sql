@@ -5,7 +5,7 @@ with
 
 entries as (
 
-    {{ log_loss.rollup_rows(['overall', 'cohort']) }}
+    {{ log_loss.ledger_rows(['overall', 'cohort']) }}
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 entries as (
 
-    {{ log_loss.rollup_rows(['overall', 'label_event']) }}
+    {{ log_loss.ledger_rows(['overall', 'label_event']) }}
 
 ),
 

@@ -20,7 +20,7 @@ recent_requests as (
 
 ),
 
-{{ log_loss.ledger('recent_requests', since, now=true) }},
+{{ log_loss.scored_history('recent_requests', since, now=true) }},
 
 clock as (
 

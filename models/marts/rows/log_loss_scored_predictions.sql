@@ -4,7 +4,7 @@
 
 with
 
-{{ log_loss.ledger(now=true) }}
+{{ log_loss.scored_history(now=true) }}
 
 select
     request_id,

@@ -1,1 +1,1 @@
-{{ log_loss._stored_rollup(ref('log_loss', 'int_log_loss__rollup')) }}
+{{ log_loss._stored_ledger(ref('log_loss', 'int_log_loss__ledger')) }}

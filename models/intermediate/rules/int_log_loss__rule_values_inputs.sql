@@ -2,7 +2,7 @@
 {%- set scope_of = log_loss.scope_columns -%}
 {%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
 {%- set mature_date = log_loss.add_days(
-    'known_sums.metric_date', settings.mature_days
+    'day_states.metric_date', settings.mature_days
 ) -%}
 {%- set measures = [
     {'rule': "'label_coverage'", 'from': 'coverages',
@@ -27,31 +27,31 @@ aged_days as (
 
     select
         evaluation_dates.evaluation_date,
-        known_sums.metric_date,
-        {{ scope_of('known_sums') | join(',\n        ') }},
+        day_states.metric_date,
+        {{ scope_of('day_states') | join(',\n        ') }},
         case
-            when known_sums.known_until > evaluation_dates.evaluation_date
-            then known_sums.prediction_count
+            when day_states.known_until > evaluation_dates.evaluation_date
+            then day_states.prediction_count
             else 0
         end as prediction_count,
         case
-            when known_sums.known_from <= {{ mature_date }}
-                and known_sums.known_until > {{ mature_date }}
-            then known_sums.labeled_count
+            when day_states.known_from <= {{ mature_date }}
+                and day_states.known_until > {{ mature_date }}
+            then day_states.labeled_count
             else 0
         end as labeled_count
-    from {{ ref('int_log_loss__known_sums') }} as known_sums
+    from {{ ref('int_log_loss__day_states') }} as day_states
     inner join evaluation_dates
         on
-            known_sums.metric_date <= {{ log_loss.add_days(
+            day_states.metric_date <= {{ log_loss.add_days(
                 'evaluation_dates.evaluation_date', -settings.mature_days
             ) }}
-            and known_sums.metric_date > {{ log_loss.add_days(
+            and day_states.metric_date > {{ log_loss.add_days(
                 'evaluation_dates.evaluation_date',
                 -settings.mature_days - settings.evaluation_days
             ) }}
-            and known_sums.known_from <= evaluation_dates.evaluation_date
-    where known_sums.label = 'all'
+            and day_states.known_from <= evaluation_dates.evaluation_date
+    where day_states.label = 'all'
 
 ),
 
@@ -78,7 +78,7 @@ coverages as (
 
 input_entries as (
 
-    {{ log_loss.rollup_rows(['overall', 'label_event']) }}
+    {{ log_loss.ledger_rows(['overall', 'label_event']) }}
 
 ),
 

@@ -10,13 +10,13 @@
     )
 }}
 {%- set settings = log_loss.configuration() -%}
-{%- set sums = log_loss.rollup_sums() -%}
+{%- set sums = log_loss.ledger_sums() -%}
 {#- what the heavy pass sums up -#}
 {%- set summed = sums | selectattr('of') | rejectattr('same_as') | list -%}
 {%- set cohorts = log_loss.cohort_columns() -%}
 {%- set features = log_loss.configuration().features -%}
 {%- set fingerprint = log_loss.fingerprint() -%}
-{%- set cutoff = log_loss.rollup_cutoff(fingerprint) -%}
+{%- set cutoff = log_loss.ledger_cutoff(fingerprint) -%}
 {%- set touched = 'touched_requests' if cutoff else none -%}
 {#- the ways in which a labelled interval begins and ends; grouping by text is slow -#}
 {%- set begins = {
@@ -69,7 +69,7 @@ touched_requests as (
 ),
 
 {% endif -%}
-{{ log_loss.ledger(touched, log_loss.history_start(cutoff)) }},
+{{ log_loss.scored_history(touched, log_loss.history_start(cutoff)) }},
 
 dated_postings as (
 
@@ -153,7 +153,7 @@ aggregated as (
 
     select
         {{ scope | join(',\n        ') }},
-        {{ log_loss.rollup_grain_keys() | indent(8) }},
+        {{ log_loss.ledger_grain_keys() | indent(8) }},
         predicted_class_index,
         count(*) as entry_count,
         {% for sum in summed -%}
@@ -161,7 +161,7 @@ aggregated as (
             as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from binned_postings
-    group by {{ log_loss.rollup_grouping_sets(scope) | indent(4) }}
+    group by {{ log_loss.ledger_grouping_sets(scope) | indent(4) }}
 
 ),
 
@@ -222,7 +222,7 @@ ledger_entries as (
             when entry_kind = 'prediction' then null
             {%- endif %}
             {%- if sum.grains %}
-            when grain_number not in ({{ log_loss.rollup_grain_numbers(sum.grains) }})
+            when grain_number not in ({{ log_loss.ledger_grain_numbers(sum.grains) }})
             then null
             {%- endif %}
             {%- if sum.name in label_counts %}
@@ -238,7 +238,7 @@ ledger_entries as (
         (
             entry_kind = 'prediction'
             and begins_as in ({{ begins.unlabeled }}, {{ begins.first }})
-            and grain_number not in ({{ log_loss.rollup_grain_numbers(['loss_bin']) }})
+            and grain_number not in ({{ log_loss.ledger_grain_numbers(['loss_bin']) }})
         )
         or (
             entry_kind = 'posting'
@@ -247,7 +247,7 @@ ledger_entries as (
             and (
                 sign = 1
                 or grain_number in (
-                    {{ log_loss.rollup_grain_numbers(['overall', 'cohort']) }}
+                    {{ log_loss.ledger_grain_numbers(['overall', 'cohort']) }}
                 )
             )
         )
@@ -255,7 +255,7 @@ ledger_entries as (
 
 ),
 
-ledger_sums as (
+entry_sums as (
 
     select
         {{ keys | join(',\n        ') }},
@@ -306,14 +306,14 @@ rejection_entries as (
 
     select
         recorded_date,
-        {{ log_loss.rollup_grain_keys(bins=false) | indent(8) }},
+        {{ log_loss.ledger_grain_keys(bins=false) | indent(8) }},
         metric_date,
         model_name,
         model_version,
         reason,
         count(*) as entry_count
     from rejected_predictions
-    group by {{ log_loss.rollup_grouping_sets(
+    group by {{ log_loss.ledger_grouping_sets(
         ['recorded_date', 'metric_date', 'model_name', 'model_version', 'reason'],
         bins=false
     ) | indent(4) }}
@@ -351,7 +351,7 @@ counted_entries as (
 
     select
         recorded_date,
-        {{ log_loss.rollup_grain_names() | indent(8) }},
+        {{ log_loss.ledger_grain_names() | indent(8) }},
         metric_date,
         model_name,
         model_version,
@@ -409,7 +409,7 @@ summed as (
 
     select
         recorded_date,
-        {{ log_loss.rollup_grain_names() | indent(8) }},
+        {{ log_loss.ledger_grain_names() | indent(8) }},
         metric_date,
         model_name,
         model_version,
@@ -421,7 +421,7 @@ summed as (
         entry_type,
         cast(null as {{ dbt.type_string() }}) as reason,
         {{ sums | map(attribute='name') | join(',\n        ') }}
-    from ledger_sums
+    from entry_sums
 
     union all
 

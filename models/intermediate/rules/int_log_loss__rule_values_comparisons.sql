@@ -18,7 +18,7 @@
     {'rule': 'rule', 'from': 'drifts', 'value': 'psi', 'sample': 'prediction_count',
      'judged_by': 'test'},
     {'rule': "'canary_difference'", 'from': 'canaries', 'value': 'difference',
-     'sample': 'labeled_count', 'finding': 'finding'},
+     'sample': 'labeled_count', 'status': 'status'},
 ] -%}
 -- What the rules measure that compare, with a baseline, with the scores or with earlier
 -- predictions, and by how far what they find could be chance.
@@ -220,7 +220,7 @@ trends as (
 
 ),
 
--- the labels beside what the scores promised; no verdict, and no value to go by, while
+-- the labels beside what the scores promised; no status, and no value to go by, while
 -- nobody knows how days vary
 miscalibrations as (
 
@@ -340,7 +340,7 @@ ranked_looks as (
         {{ null_double }} as label_coverage,
         looks.difference,
         case looks.decision when 'rollback' then 'error' else 'ok' end
-            as finding,
+            as status,
         row_number() over (
             partition by
                 evaluation_dates.evaluation_date,
@@ -351,7 +351,7 @@ ranked_looks as (
                 case looks.decision when 'rollback' then 0 else 1 end asc,
                 looks.serving_version asc
         ) as look_rank
-    from {{ ref('int_log_loss__version_looks') }} as looks
+    from {{ ref('int_log_loss__canary_decisions') }} as looks
     inner join canaries_deployed
         on
             looks.model_name = canaries_deployed.model_name

@@ -13,7 +13,7 @@ with
 clock as (
 
     select max(recorded_date) as last_date
-    from {{ ref('int_log_loss__rollup') }}
+    from {{ ref('int_log_loss__ledger') }}
     where grain <> 'marker'
 
 ),
@@ -48,7 +48,7 @@ processed_rows as (
         entry_count as processed_row_count,
         case when entry_type = 'label_row' then 'labels' else 'predictions' end
             as source
-    from {{ ref('int_log_loss__rollup') }}
+    from {{ ref('int_log_loss__ledger') }}
     where grain = 'input'
 
 ),

@@ -6,13 +6,13 @@
 
 with
 
-verdicts as (
+statuses as (
 
     select
         *,
-        verdict in ('warn', 'error') as is_proven
-    from {{ ref('int_log_loss__verdicts') }}
-    where verdict in ('warn', 'error') or held_finding in ('warn', 'error')
+        status in ('warn', 'error') as is_proven
+    from {{ ref('int_log_loss__rule_statuses') }}
+    where status in ('warn', 'error') or unproven_status in ('warn', 'error')
 
 ),
 
@@ -25,18 +25,18 @@ suppressions as (
 suppressed_verdicts as (
 
     select
-        verdicts.evaluation_date,
+        statuses.evaluation_date,
         {% for column in series -%}
-        verdicts.{{ column }},
+        statuses.{{ column }},
         {% endfor -%}
         min(coalesce(suppressions.reason, 'no reason given')) as reason
-    from verdicts
+    from statuses
     inner join suppressions
-        on {{ log_loss.is_suppressed('verdicts', 'suppressions') | indent(8) }}
+        on {{ log_loss.is_suppressed('statuses', 'suppressions') | indent(8) }}
     group by
-        verdicts.evaluation_date,
+        statuses.evaluation_date,
         {% for column in series -%}
-        verdicts.{{ column }}{{ ',' if not loop.last }}
+        statuses.{{ column }}{{ ',' if not loop.last }}
         {% endfor %}
 
 ),
@@ -48,45 +48,45 @@ delayed_scopes as (
     select distinct
         evaluation_date,
         {{ log_loss.scope_columns() | join(',\n        ') }}
-    from verdicts
+    from statuses
     where
         (rule = 'label_coverage' and is_proven)
-        or (rule = 'label_coverage_drop' and verdict = 'error')
+        or (rule = 'label_coverage_drop' and status = 'error')
 
 ),
 
 raised as (
 
     select
-        verdicts.*,
+        statuses.*,
         case
-            when verdicts.is_proven then verdicts.verdict
-            else verdicts.held_finding
-        end as raised_finding,
+            when statuses.is_proven then statuses.status
+            else statuses.unproven_status
+        end as raised_status,
         case
             when suppressed_verdicts.rule is not null
             then {{ dbt.concat(["'suppressed: '", 'suppressed_verdicts.reason']) }}
             when
                 delayed_scopes.model_name is not null
-                and verdicts.rule in {{ log_loss.rules_with('has_coverage', true) }}
+                and statuses.rule in {{ log_loss.rules_with('has_coverage', true) }}
             then 'label delay'
             when
-                not verdicts.is_proven
-                and coalesce(verdicts.label_coverage, 1) < verdicts.min_coverage
+                not statuses.is_proven
+                and coalesce(statuses.label_coverage, 1) < statuses.min_coverage
             then 'low label coverage'
-            when not verdicts.is_proven then 'small sample'
+            when not statuses.is_proven then 'small sample'
         end as suppression_reason
-    from verdicts
+    from statuses
     left join suppressed_verdicts
         on
-            verdicts.evaluation_date = suppressed_verdicts.evaluation_date
+            statuses.evaluation_date = suppressed_verdicts.evaluation_date
             and {{ log_loss.same_columns(
-                series, 'verdicts', 'suppressed_verdicts'
+                series, 'statuses', 'suppressed_verdicts'
             ) }}
     left join delayed_scopes
         on
-            verdicts.evaluation_date = delayed_scopes.evaluation_date
-            and {{ log_loss.same_scope('verdicts', 'delayed_scopes') }}
+            statuses.evaluation_date = delayed_scopes.evaluation_date
+            and {{ log_loss.same_scope('statuses', 'delayed_scopes') }}
 
 ),
 
@@ -114,7 +114,7 @@ first_rows as (
     select
         {{ log_loss.scope_columns() | join(',\n        ') }},
         min(known_from) as first_known_date
-    from {{ ref('int_log_loss__known_sums') }}
+    from {{ ref('int_log_loss__day_states') }}
     group by
         {{ log_loss.scope_columns() | join(',\n        ') }}
 
@@ -176,7 +176,7 @@ select
     spans.labeled_count,
     spans.warn_at,
     spans.error_at,
-    spans.raised_finding,
+    spans.raised_status,
     spans.suppression_reason,
     spans.first_date,
     spans.last_date,

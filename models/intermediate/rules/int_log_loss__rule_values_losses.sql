@@ -25,7 +25,7 @@
     {'rule': "'correction_rate'", 'from': 'correction_rates',
      'value': 'correction_rate', 'sample': 'labeled_count'},
     {'rule': 'rule', 'from': 'immature_versions', 'value': null_double,
-     'sample': 'labeled_count', 'finding': "'immature'"},
+     'sample': 'labeled_count', 'status': "'immature'"},
 ] -%}
 -- What the rules about the losses of the judged days measure.
 with
@@ -158,7 +158,7 @@ weighted_losses as (
 -- How bad the worst rows of the judged days are: percentiles of the loss bins.
 loss_bin_entries as (
 
-    {{ log_loss.rollup_rows(['loss_bin']) }}
+    {{ log_loss.ledger_rows(['loss_bin']) }}
 
 ),
 
@@ -409,29 +409,29 @@ recent_versions as (
 
     select
         evaluation_dates.evaluation_date,
-        {{ scope_of('known_sums') | join(',\n        ') }},
-        min(known_sums.metric_date) as window_start_date,
-        max(known_sums.metric_date) as window_end_date,
-        sum(known_sums.labeled_count) as labeled_count,
+        {{ scope_of('day_states') | join(',\n        ') }},
+        min(day_states.metric_date) as window_start_date,
+        max(day_states.metric_date) as window_end_date,
+        sum(day_states.labeled_count) as labeled_count,
         {{ log_loss.safe_divide(
-            'sum(known_sums.labeled_count)', 'sum(known_sums.prediction_count)'
+            'sum(day_states.labeled_count)', 'sum(day_states.prediction_count)'
         ) }} as label_coverage
-    from {{ ref('int_log_loss__known_sums') }} as known_sums
+    from {{ ref('int_log_loss__day_states') }} as day_states
     inner join evaluation_dates
         on
-            known_sums.known_from <= evaluation_dates.evaluation_date
-            and known_sums.known_until > evaluation_dates.evaluation_date
-            and known_sums.metric_date <= evaluation_dates.evaluation_date
-            and known_sums.metric_date > {{ log_loss.add_days(
+            day_states.known_from <= evaluation_dates.evaluation_date
+            and day_states.known_until > evaluation_dates.evaluation_date
+            and day_states.metric_date <= evaluation_dates.evaluation_date
+            and day_states.metric_date > {{ log_loss.add_days(
                 'evaluation_dates.evaluation_date', -settings.evaluation_days
             ) }}
     where
-        known_sums.cohort_name = 'all'
-        and known_sums.label = 'all'
+        day_states.cohort_name = 'all'
+        and day_states.label = 'all'
     group by
         evaluation_dates.evaluation_date,
-        {{ scope_of('known_sums') | join(',\n        ') }}
-    having sum(known_sums.prediction_count) > 0
+        {{ scope_of('day_states') | join(',\n        ') }}
+    having sum(day_states.prediction_count) > 0
 
 ),
 

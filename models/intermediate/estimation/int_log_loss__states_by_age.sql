@@ -18,18 +18,18 @@ clock as (
 
 ),
 
-known_sums as (
+day_states as (
 
     select
-        known_sums.*,
+        day_states.*,
         clock.last_whole_date
-    from {{ ref('int_log_loss__known_sums') }} as known_sums
-    inner join clock on known_sums.metric_date > clock.first_date
+    from {{ ref('int_log_loss__day_states') }} as day_states
+    inner join clock on day_states.metric_date > clock.first_date
     where
-        known_sums.cohort_name = 'all'
+        day_states.cohort_name = 'all'
         or (
-            known_sums.cohort_name = {{ log_loss.text_literal(settings.stratum) }}
-            and known_sums.label = 'all'
+            day_states.cohort_name = {{ log_loss.text_literal(settings.stratum) }}
+            and day_states.label = 'all'
         )
 
 ),
@@ -37,10 +37,10 @@ known_sums as (
 aged as (
 
     select
-        known_sums.*,
+        day_states.*,
         ages.number as age_days,
-        {{ log_loss.add_days('known_sums.metric_date', 'ages.number') }} as known_on
-    from known_sums
+        {{ log_loss.add_days('day_states.metric_date', 'ages.number') }} as known_on
+    from day_states
     cross join ages
 
 )

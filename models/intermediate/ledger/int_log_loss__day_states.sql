@@ -1,5 +1,5 @@
 {#- what the rules that look back are made of -#}
-{%- set sums = log_loss.rollup_sums() | selectattr('name', 'in', [
+{%- set sums = log_loss.ledger_sums() | selectattr('name', 'in', [
     'clipped_count', 'weighted_count', 'loss_sum', 'loss_squared_sum',
     'weighted_loss_sum', 'weight_sum', 'brier_sum', 'entropy_sum',
     'entropy_variance_sum', 'score_sum', 'score_squared_sum',
@@ -19,7 +19,7 @@ with
 
 entries as (
 
-    {{ log_loss.rollup_rows(['overall', 'cohort']) }}
+    {{ log_loss.ledger_rows(['overall', 'cohort']) }}
 
 ),
 

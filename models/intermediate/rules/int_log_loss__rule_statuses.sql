@@ -11,8 +11,8 @@ with
 
 family_values as (
 
-    {% for family in ['loss', 'comparison', 'input'] -%}
-    select * from {{ ref('int_log_loss__' ~ family ~ '_values') }}
+    {% for family in ['losses', 'comparisons', 'inputs'] -%}
+    select * from {{ ref('int_log_loss__rule_values_' ~ family) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -101,7 +101,7 @@ measured as (
             when is_relative then null
             else required_level_increase
         end as minimum_detectable,
-        decided_finding,
+        decided_status,
         is_tested
     from detectable_increases
 
@@ -169,12 +169,12 @@ judged as (
 
 ),
 
-findings as (
+window_statuses as (
 
     select
         *,
         case
-            when decided_finding is not null then decided_finding
+            when decided_status is not null then decided_status
             when
                 judged_value is null
                 or (is_tested and p_value is null)
@@ -205,7 +205,7 @@ findings as (
             -- a bound from below can show a breach, and never that there is none
             when is_lower_bound then 'insufficient_data'
             else 'ok'
-        end as finding,
+        end as window_status,
         -- by its size alone
         case
             when is_negligible or size is null then 'ok'
@@ -214,7 +214,7 @@ findings as (
             when warn_limit is not null and not (sign * size <= sign * warn_limit)
             then 'warn'
             else 'ok'
-        end as unproven_finding
+        end as size_status
     from judged
 
 ),
@@ -223,10 +223,11 @@ ordered as (
 
     select
         *,
-        case finding when 'error' then 2 when 'warn' then 1 else 0 end as severity,
+        case window_status when 'error' then 2 when 'warn' then 1 else 0 end
+            as severity,
         -- the last look that had enough data
         max(
-            case when finding in ('ok', 'warn', 'error') then evaluation_date end
+            case when window_status in ('ok', 'warn', 'error') then evaluation_date end
         ) over (
             {{ series }}
             order by evaluation_date
@@ -236,11 +237,11 @@ ordered as (
             {{ series }}
             order by evaluation_date
         ) as last_window_end_date,
-        lag(case finding when 'error' then 2 when 'warn' then 1 else 0 end) over (
+        lag(case window_status when 'error' then 2 when 'warn' then 1 else 0 end) over (
             {{ series }}
             order by evaluation_date
         ) as last_severity
-    from findings
+    from window_statuses
 
 ),
 
@@ -260,7 +261,7 @@ numbered as (
 ),
 
 -- what was found by the last look at the window before: an earlier look always, so that
--- nothing that comes later changes a verdict
+-- nothing that comes later changes a status
 rated as (
 
     select
@@ -298,17 +299,17 @@ select
     error_at,
     min_labeled_count,
     min_coverage,
-    finding,
-    case when finding = 'insufficient_data' then unproven_finding end
-        as held_finding,
+    window_status,
+    case when window_status = 'insufficient_data' then size_status end
+        as unproven_status,
     -- what a test finds may be chance: it has to be found twice, of two windows
     case
         when
             severity = 0
             or rule not in {{ log_loss.rules_with('needs_two_windows', true) }}
-        then finding
+        then window_status
         when coalesce(previous_severity, 0) = 0 then 'ok'
         when severity = 2 and previous_severity = 2 then 'error'
         else 'warn'
-    end as verdict
+    end as status
 from rated

@@ -1,4 +1,4 @@
-"""A verdict of the past is what the status said then."""
+"""A status of the past is what it was then."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def test_later_rows_do_not_change_a_verdict(
 ) -> None:
     day = evaluation_dates(oracle, 10)[weeks_ago]
 
-    def verdicts(project: UserProject) -> dict[tuple, dict]:
+    def statuses(project: UserProject) -> dict[tuple, dict]:
         rows = project.rows(
-            "select * from main.int_log_loss__verdicts"
+            "select * from main.int_log_loss__rule_statuses"
             # looked for on the as-of date alone
             f" where evaluation_date = date '{day}' and rule <> 'non_finite_count'"
         )
@@ -32,8 +32,8 @@ def test_later_rows_do_not_change_a_verdict(
 
     copy = copied(whole_demo, tmp_path)
     copy.variables["log_loss_as_of_date"] = day.isoformat()
-    copy.run("--select", "int_log_loss__clock+,+int_log_loss__verdicts")
-    now, then = verdicts(whole_demo), verdicts(copy)
+    copy.run("--select", "int_log_loss__clock+,+int_log_loss__rule_statuses")
+    now, then = statuses(whole_demo), statuses(copy)
     assert now.keys() == then.keys()
     assert len(now) > 10
     for key, row in now.items():
