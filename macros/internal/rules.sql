@@ -114,11 +114,11 @@ and (
     The losses of the judged days as known on each evaluation date.
 
     Emits CTEs, the last of them judged_losses: one row per evaluation date, scope and
-    label, and for all labels (`all`). `label_coverage` is that of the scope, whatever the
-    label; `rarest_label_count` and the columns of the commonest class are null where no
-    label is told apart, and the first for models of more than two classes. Standard
-    deviations are those of samples, null below two labels. `clipped_loss_share` is the
-    share of the loss that clipped rows add.
+    label, and for all labels (`all`). `label_coverage` is that of the scope, whatever
+    the label; `rarest_label_count` and the columns of the commonest class are null
+    where no label is told apart, and the first for models of more than two classes.
+    Standard deviations are those of samples, null below two labels.
+    `clipped_loss_share` is the share of the loss that clipped rows add.
 #}
 {% macro judged_losses() -%}
 {%- set scope = log_loss.scope_columns() | join(',\n        ') -%}

@@ -48,10 +48,10 @@ and {{ date }}
 
 
 {#
-    Since when each version that `log_loss_deployments` names was tried, and since when it
-    served, as a query: one row per version with a dated deployment. `tried_on` is the UTC
-    date of its first deployment as a canary or a shadow, `adopted_on` that of its first
-    one as the baseline; null without.
+    Since when each version that `log_loss_deployments` names was tried, and since when
+    it served, as a query: one row per version with a dated deployment. `tried_on` is
+    the UTC date of its first deployment as a canary or a shadow, `adopted_on` that of
+    its first one as the baseline; null without.
 #}
 {% macro version_trials() -%}
     select
@@ -59,7 +59,8 @@ and {{ date }}
         model_version,
         min(case when role in ('canary', 'shadow') then cast(deployed_at as date) end)
             as tried_on,
-        min(case when role = 'baseline' then cast(deployed_at as date) end) as adopted_on
+        min(case when role = 'baseline' then cast(deployed_at as date) end)
+            as adopted_on
     from {{ ref('stg_log_loss__deployments') }}
     where deployed_at is not null
     group by
