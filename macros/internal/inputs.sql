@@ -233,12 +233,12 @@ source as (
 
 
 {#
-    What training said of each version, and from when until when that was the last word: on
-    a date it is the row with `known_from <= date < known_until`.
+    What training said of each version, and from when until when that was the last word:
+    on a date it is the row with `known_from <= date < known_until`.
 
     Emits CTEs, the last of them dated_training_metrics: one row per version, metric and
-    date on which it was logged (1970-01-01 if nobody says when), with `run_id`, `value`, a
-    finite number, and `logged_at` of the last one logged that day.
+    date on which it was logged (1970-01-01 if nobody says when), with `run_id`,
+    `value`, a finite number, and `logged_at` of the last one logged that day.
 #}
 {% macro dated_training_metrics() -%}
 ranked_training_metrics as (

@@ -240,16 +240,16 @@ look_{{ look }} as (
     chance.
 
     Source: ordinary least squares over days; the standard error of its slope times
-    sqrt((1 + r)/(1 - r)) for residuals of autocorrelation r, which is the sample's and two
-    over the number of days, from 0 to 0.8. Student's t of max(4, n (1 - r)/(1 + r) - 2)
-    degrees of freedom, one-sided.
+    sqrt((1 + r)/(1 - r)) for residuals of autocorrelation r, which is the sample's and
+    two over the number of days, from 0 to 0.8. Student's t of
+    max(4, n (1 - r)/(1 + r) - 2) degrees of freedom, one-sided.
 
-    Emits CTEs, the last of them fitted_trends: per evaluation date and scope with labels on
-    half of the days `start_date`, `end_date`, `labeled_count`, `mean_log_loss`, the `rise`
-    over the window's length, in nats, and its `p_value`.
+    Emits CTEs, the last of them fitted_trends: per evaluation date and scope with
+    labels on half of the days `start_date`, `end_date`, `labeled_count`,
+    `mean_log_loss`, the `rise` over the window's length, in nats, and its `p_value`.
 
-    days: a CTE with `evaluation_date`, the scope, `metric_date`, `labeled_count`, above 0,
-    and `loss_sum`.
+    days: a CTE with `evaluation_date`, the scope, `metric_date`, `labeled_count`, above
+    0, and `loss_sum`.
     length: that of the window in days.
 #}
 {% macro fitted_trends(days, length) -%}
