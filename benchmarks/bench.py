@@ -32,7 +32,7 @@ DAYS = 90
 SQL_PEERS = ["handwritten", "handwritten_without_sorting", "careless"]
 LAYERS = {
     "staging": ("stg_", "log_loss_default_"),
-    "roll-up": ("int_log_loss__ledger",),
+    "ledger": ("int_log_loss__ledger",),
     "intermediate": ("int_",),
     "marts": ("log_loss_",),
 }
@@ -291,7 +291,7 @@ def table(results: dict) -> str:
             lines.append(
                 row(f"{days} days: {name} on top", seconds(found[name]), told)
             )
-    head = ["predictions", "roll-up", "other models", "start-up", "peak memory"]
+    head = ["predictions", "ledger", "other models", "start-up", "peak memory"]
     head += ["spilled", "stored / Parquet of the inputs"]
     lines += ["", row(*head), row(*["---"] * len(head))]
     for millions, found in results["full refresh"].items():
@@ -300,8 +300,8 @@ def table(results: dict) -> str:
         lines.append(
             row(
                 f"{millions} M",
-                f"{ours['roll-up seconds']:.1f} s",
-                f"{ours['seconds'] - ours['roll-up seconds']:.1f} s",
+                f"{ours['ledger seconds']:.1f} s",
+                f"{ours['seconds'] - ours['ledger seconds']:.1f} s",
                 f"{ours['start_up_seconds']:.1f} s",
                 f"{ours['peak_bytes'] / 1e9:.1f} GB",
                 f"{ours['spilled_bytes'] / 1e9:.1f} GB",

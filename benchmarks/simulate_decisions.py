@@ -50,7 +50,7 @@ Found = dict[str, np.ndarray]
 
 
 class Sums(NamedTuple):
-    """What the roll-up keeps of labeled rows; the last axis of each array is days."""
+    """What the ledger keeps of labeled rows; the last axis of each array is days."""
 
     count: np.ndarray
     total: np.ndarray

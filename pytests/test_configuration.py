@@ -626,7 +626,7 @@ def test_an_input_that_changed_since_the_stored_rows(
     same.run("--select", "int_log_loss__ledger")
     other = configured(project, **{table: f"user_project.other_{table}"})
     before = project.mart_rows("int_log_loss__ledger")
-    message = assert_stops(other, table, "another value than the stored roll-up", "")
+    message = assert_stops(other, table, "another value than the stored ledger", "")
     command = "`dbt build --full-refresh --select package:log_loss`"
     assert command in message["fix"]
     assert other.mart_rows("int_log_loss__ledger") == before

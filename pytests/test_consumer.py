@@ -82,7 +82,7 @@ def build(project: UserProject) -> Build:
 def all_tables(project: UserProject) -> dict[str, pd.DataFrame]:
     """Every relation of the warehouse, in an order that does not depend on a run.
 
-    Without the roll-up's markers, which note what a run replaced and hold no number.
+    Without the ledger's markers, which note what a run replaced and hold no number.
     """
     names = project.query(
         "select table_schema || '.' || table_name as name"

@@ -255,7 +255,7 @@ def test_of_two_runs_at_once_one_says_why_it_stops(tmp_path: Path) -> None:
 def test_a_run_that_cannot_write_leaves_the_last_good_state(
     base: UserProject, undisturbed: dict[tuple, tuple[UserProject, float]]
 ) -> None:
-    """As on a full disk: what dbt writes for itself fits, the roll-up does not."""
+    """As on a full disk: what dbt writes for itself fits, the ledger does not."""
     project = put_back(base)
     before = marts(project)
 

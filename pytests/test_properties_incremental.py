@@ -139,7 +139,7 @@ def rollup_cells(rows: list[Row]) -> dict[tuple, dict[str, float]]:
     for row in rows:
         # Spark puts the partition column last
         key = tuple(sorted(item for item in row.items() if not is_sum(item[1])))
-        assert key not in cells, f"twice in the roll-up: {key}"
+        assert key not in cells, f"twice in the ledger: {key}"
         cells[key] = {name: value for name, value in row.items() if is_sum(value)}
     return cells
 
@@ -171,7 +171,7 @@ def check_same_rollup(actual: list[Row], expected: list[Row]) -> None:
 def test_any_split_of_the_loads_equals_a_full_refresh(
     lookback_days: int, tmp_path: Path
 ) -> None:
-    """After every run the marts are right; at the end the roll-up is, row by row."""
+    """After every run the marts are right; at the end the ledger is, row by row."""
     number = [0, 1, 3].index(lookback_days)
     random = Random(4)
     variables = {

@@ -195,7 +195,7 @@ def check_scikit_learn_agrees(project: UserProject, oracle: Oracle) -> None:
 
 
 def check_numbers_are_finite(project: UserProject) -> None:
-    """No NaN and no infinity in any relation, the roll-up included."""
+    """No NaN and no infinity in any relation, the ledger included."""
     columns = project.rows(
         """
         select table_name, column_name from information_schema.columns

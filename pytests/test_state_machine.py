@@ -2,7 +2,7 @@
 
 A world is one project in which many histories load side by side, each with models of
 its own. After every run all marts equal a direct computation on the rows loaded so far,
-which is what a full refresh gives; at the end one is made, and its roll-up compared row
+which is what a full refresh gives; at the end one is made, and its ledger compared row
 by row. Rows come up to the lookback after their load time, in any order, in loads of no
 day or of several; runs come in between, or do not.
 """

@@ -43,7 +43,7 @@ LIMITS = """
 def validated(
     whole_demo: UserProject, tmp_path_factory: pytest.TempPathFactory
 ) -> UserProject:
-    """Thresholds, metrics and a baseline are no part of what the roll-up holds."""
+    """Thresholds, metrics and a baseline are no part of what the ledger holds."""
     project = scratch_project(
         tmp_path_factory.mktemp("validated"),
         {

@@ -1,6 +1,6 @@
 -- What: every prediction row ends as exactly one accepted or rejected entry, and every
 -- label event as effective, superseded, unmatched or rejected: per model and load
--- date the signed entries add up to the rows that the roll-up read.
+-- date the signed entries add up to the rows that the ledger read.
 -- When it matters: never, unless rows were changed in place in a source, so that the
 -- ledger posted something that it can no longer take back.
 -- How to resolve: rebuild with

@@ -1,6 +1,6 @@
 -- What: as of every date, a day has no more labels than accepted predictions and no
 -- fewer than none; today no label has a negative count.
--- When it matters: the roll-up has not read rows that it should have, because they came
+-- When it matters: the ledger has not read rows that it should have, because they came
 -- in behind the lookback or beyond `log_loss_label_horizon_days`, or were changed in
 -- place; a later event then takes back what was never posted.
 -- How to resolve: run the `command` that assert_ledger_is_complete or

@@ -1,4 +1,4 @@
--- What: warns while a source holds another number of rows than the roll-up has read,
+-- What: warns while a source holds another number of rows than the ledger has read,
 -- per model and load date.
 -- When it matters: rows came in behind the lookback without a `loaded_at`, or rows
 -- were deleted since they were processed; the marts do not know.

@@ -1,6 +1,6 @@
 -- What: the cohorts and the classes of a day add up to the day, in labels, in
 -- predictions and in total loss.
--- When it matters: a mart was left behind by a partial run, or the roll-up has not read
+-- When it matters: a mart was left behind by a partial run, or the ledger has not read
 -- rows that it should have (assert_ledger_is_complete says which, and what to run).
 -- How to resolve: run that command, or `dbt build --select package:log_loss`; if a
 -- difference stays, please report it with the returned rows.

@@ -1,6 +1,6 @@
 -- What: fails where two valid predictions have the same request, model and version.
 -- When it matters: `log_loss_unique_predictions` promises that there are none, so the
--- package does not look for them, and would count each. It runs before the roll-up is
+-- package does not look for them, and would count each. It runs before the ledger is
 -- built, and where it fails `dbt build` skips the rest.
 -- How to resolve: remove the copies in the input model, or set
 -- `log_loss_unique_predictions: false`. If runs without this test have counted them,

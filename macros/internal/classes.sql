@@ -157,7 +157,7 @@
 
 
 {#
-    How many events there are among the entries of a label that the roll-up has added up:
+    How many events there are among the entries of a label that the ledger has added up:
     of two classes those of the positive one, of more those whose likeliest class it was.
 #}
 {% macro event_count(label, entry_count, correct_count) %}

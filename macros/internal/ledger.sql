@@ -1,5 +1,5 @@
 {#
-    The rows of the roll-up at the given grains that were recorded by the as-of date.
+    The rows of the ledger at the given grains that were recorded by the as-of date.
     Every reader goes through this: rows of different grains must never be added up.
 #}
 {% macro ledger_rows(grains) -%}
@@ -65,7 +65,7 @@
 
 
 {#
-    The additive sums of the roll-up: what each one sums over the rows of the ledger
+    The additive sums of the ledger: what each one sums over the scored history
     (none: it counts entries, all or those of one kind), its type, whether it is known
     without a label, and the grains that keep it (none: all). Bin rows keep only what a
     mart reads of them; they are most of the table. `same_as` names the sum that has the
@@ -317,7 +317,7 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
 
 
 {#
-    The settings that change what an entry holds, short enough for one cell. Roll-up
+    The settings that change what an entry holds, short enough for one cell. Ledger
     rows made under two of them must never be added up.
 #}
 {% macro fingerprint() %}
@@ -371,7 +371,7 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
         {% endfor %}
         {% do log_loss.configuration_error(
             changes | join('`, `'),
-            'another value than the stored roll-up was built with, and sums made '
+            'another value than the stored ledger was built with, and sums made '
             ~ 'under both cannot be added up (stored: ' ~ stored_fingerprint
             ~ '; now: ' ~ fingerprint ~ ')',
             'rebuild it with `dbt build --full-refresh --select '
@@ -393,7 +393,7 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
 {% endmacro %}
 
 
-{# Until when a roll-up was processed, as a text, and under which settings. #}
+{# Until when a ledger was processed, as a text, and under which settings. #}
 {% macro _stored_ledger(relation) -%}
 select
     {{ log_loss.date_text("max(case when grain <> 'marker' then recorded_date end)") }}

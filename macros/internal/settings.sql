@@ -38,7 +38,7 @@
         error_budget: {relative, absolute, days, page, ticket}, the last two
             {long_days, short_days, factor}
 
-    Looks at variables only, never at the warehouse. Every staging model and roll-up
+    Looks at variables only, never at the warehouse. Every staging model and ledger
     calls it, so a wrong setting stops before the package's first query; and as
     nothing is checked while parsing, it cannot stop a run that leaves the package out.
     The first entry of `models` is the one for undeclared models, with name none.

@@ -109,7 +109,7 @@ def invoke(project: Path, *arguments: str):
 
 
 def compiled(project: Path, dialect: str) -> list[Query]:
-    """Every model and data test after what it reads; then the next run's roll-up."""
+    """Every model and data test after what it reads; then the next run's ledger."""
     queries = []
     for is_incremental in (False, True):
         result = invoke(

@@ -1,4 +1,4 @@
-"""A connection that breaks while the roll-up is written leaves the old one behind."""
+"""A connection that breaks while the ledger is written leaves the old one behind."""
 
 from __future__ import annotations
 
