@@ -26,6 +26,8 @@ REPOSITORY = Path(__file__).parent.parent
 
 # what is made anew from the ledger by every run; the ledger's own tests do without
 LEDGER_ONLY = ("--exclude", "tag:log_loss_decisions", "tag:log_loss_diagnosis")
+# with tag:log_loss_diagnosis: what is read beside it
+MARTS = ("+log_loss.marts.performance", "+log_loss.marts.rows")
 NO_DIAGNOSIS = ("--exclude", "tag:log_loss_diagnosis")
 PREDICTION_COLUMNS = {
     "request_id": "varchar",

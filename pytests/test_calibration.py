@@ -14,7 +14,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, d2_log_loss_score
 
-from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject
+from harness import LABEL_COLUMNS, MARTS, PREDICTION_COLUMNS, UserProject
 from oracle_diagnosis import calibration, days, equal_mass_bins, platt, reliability
 
 FIRST = date(2024, 3, 1)
@@ -192,7 +192,7 @@ def project(
         "predictions", predictions, {**PREDICTION_COLUMNS, **doubles, "region": "varchar"}
     )
     project.load_rows("labels", labels, LABEL_COLUMNS)
-    project.run("--select", "+tag:log_loss_diagnosis", "+log_loss_daily")
+    project.run("--select", "+tag:log_loss_diagnosis", *MARTS)
     return project
 
 

@@ -448,7 +448,8 @@ def test_optional_inputs_without_their_columns(project: UserProject) -> None:
     }
     wrong = configured(project, **dict.fromkeys(columns, "user_project.labels"))
     before = package_relations(project)
-    result = wrong.invoke("run", *FIRST_MODELS)
+    optional = [f"stg_log_loss__{name}" for name in columns]
+    result = wrong.invoke("run", "--select", "package:user_project", *optional)
     assert not result.success
     found = [MESSAGE.search(text) for text in messages(result)]
     assert found and all(found), messages(result)

@@ -240,7 +240,7 @@ def test_rows_behind_the_lookback_are_named_and_the_command_heals_them(
     project = copied(built_without_load_times, tmp_path)
     tomorrow = prediction("tomorrow", LAST_DAY + 1)
     load(project, [*LATE_PREDICTIONS, tomorrow], LATE_LABELS, append=True)
-    project.run(*LEDGER_ONLY)
+    project.run()
     status, found = judged_by(COMPLETE, project)
     assert status == "warn"
     rows = found[["source", "model_name", "recorded_date"]].itertuples(index=False)

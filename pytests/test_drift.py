@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject
+from harness import LABEL_COLUMNS, MARTS, PREDICTION_COLUMNS, UserProject
 from oracle_diagnosis import SCORE_EDGES, days
 
 FIRST = date(2024, 1, 1)
@@ -121,7 +121,7 @@ def project(
         },
     )
     project.load_rows("labels", labels, LABEL_COLUMNS)
-    project.run("--select", "+tag:log_loss_diagnosis", "+log_loss_daily")
+    project.run("--select", "+tag:log_loss_diagnosis", *MARTS)
     return project
 
 

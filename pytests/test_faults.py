@@ -274,11 +274,10 @@ def test_a_run_that_cannot_write_leaves_the_last_good_state(
 
 
 def test_text_that_is_no_number_or_time_is_rejected_and_counted(
-    base: UserProject,
+    tmp_path: Path,
 ) -> None:
     """A column that turned to text is read as far as it can be."""
-    project = put_back(base)
-    project.path.unlink()
+    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
     add_days(project, 0, 2)
     project.run(*LEDGER_ONLY)
     before = marts(project)

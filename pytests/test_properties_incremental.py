@@ -39,7 +39,8 @@ NOW = datetime(2026, 1, 1)
 ROLLUP = "int_log_loss__ledger"
 # no history is kept in these, and every run would make them
 UNREAD = [
-    "log_loss_scored_predictions",
+    "log_loss_scored_predictions+",
+    "log_loss_hourly",
     "tag:log_loss_decisions",
     "tag:log_loss_diagnosis",
     "stg_log_loss__thresholds",
