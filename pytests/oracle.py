@@ -338,6 +338,7 @@ class Score:
     loss: float = 0.0
     focal_loss: float = 0.0
     brier: float = 0.0
+    spherical: float = 0.0
     weight: float = 0.0
     is_correct: bool = False
     is_clipped: bool = False
@@ -379,6 +380,7 @@ def score_of(prediction: Prediction, position: int, epsilon: float) -> Score:
         loss=-math.log(clipped),
         focal_loss=-((1.0 - clipped) ** 2) * math.log(clipped),
         brier=brier_score(prediction.probabilities, position),
+        spherical=probability / float(np.linalg.norm(prediction.probabilities)),
         weight=prediction.weight,
         is_correct=predicted_position(prediction.probabilities) == position,
         is_clipped=probability < epsilon,
@@ -888,6 +890,7 @@ class Oracle:
             ),
             "weighted_log_loss": quotient(weighted_loss, weight) if n else None,
             "mean_brier": divided(near_sum(group, lambda s: s.brier), n),
+            "mean_spherical_score": divided(near_sum(group, lambda s: s.spherical), n),
             "accuracy": count_ratio(sum(row.score.is_correct for row in group), n),
             "base_rate_entropy": entropy,
             "normalized_entropy": normalized_entropy(mean, entropy),

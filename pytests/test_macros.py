@@ -74,6 +74,10 @@ EXPRESSIONS = {
     "multiclass_brier_score": (
         f"{{{{ log_loss.brier_score('label', ['a', 'b', 'c'], classes={CLASSES}) }}}}"
     ),
+    "spherical_score": "{{ log_loss.spherical_score('label', 'p') }}",
+    "multiclass_spherical_score": (
+        f"{{{{ log_loss.spherical_score('label', ['a', 'b', 'c'], classes={CLASSES}) }}}}"
+    ),
     "entropy": "{{ log_loss.entropy(['a', 'b', 'c']) }}",
     "binary_entropy": "{{ log_loss.entropy(['(1 - p)', 'p']) }}",
     "squared_log_probability": (
@@ -387,6 +391,22 @@ def test_brier_score_is_scikit_learns(compiled: dict[str, str]) -> None:
     assert np.mean(actual) == pytest.approx(
         sklearn.metrics.brier_score_loss(labels, p), rel=1e-12
     )
+
+
+def test_spherical_score_is_a_share_of_the_vectors_length(
+    compiled: dict[str, str],
+) -> None:
+    p, labels = both_labels()
+    actual = evaluate(compiled["spherical_score"], p=p, label=labels)
+    matrix = two_columns(p)
+    of_labels = matrix[np.arange(len(p)), np.array(labels, dtype=int)]
+    close(actual, of_labels / np.linalg.norm(matrix, axis=1))
+    matrix, positions, labels = every_label()
+    actual = evaluate(
+        compiled["multiclass_spherical_score"], **columns_of(matrix), label=labels
+    )
+    of_labels = matrix[np.arange(len(matrix)), positions]
+    close(actual, of_labels / np.linalg.norm(matrix, axis=1))
 
 
 def test_entropy_is_scipys(compiled: dict[str, str]) -> None:

@@ -277,7 +277,7 @@ dated_training_metrics as (
                 partition by model_name, model_version, metric_key
                 order by known_from
             ),
-            {{ log_loss.date_literal('9999-12-31') }}
+            {{ log_loss.far_date() }}
         ) as known_until,
         run_id,
         value,

@@ -103,6 +103,7 @@
         ('weighted_loss_sum', log_loss.multiply('weight', 'loss'), double, wide),
         ('brier_sum', 'brier_score', double, wide),
         ('focal_loss_sum', 'focal_loss', double, wide),
+        ('spherical_score_sum', 'spherical_score', double, wide),
         ('weight_sum', 'weight', double, wide),
         ('entropy_sum', 'entropy', double, wide),
         ('entropy_variance_sum', 'entropy_variance', double, wide),
@@ -331,7 +332,7 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
     {% endfor %}
     {# the layout counts the versions of what a stored row means #}
     {{ return([
-        'rollup_layout=3',
+        'ledger_layout=4',
         'log_loss_predictions='
         ~ log_loss.input_relation('log_loss_predictions').identifier,
         'log_loss_labels=' ~ log_loss.input_relation('log_loss_labels').identifier,

@@ -399,11 +399,13 @@ union all
 
 {# A p-value where there are rows enough to believe it: 30, and 10 of the rarer class. #}
 {% macro proven_p_value(p_value, row_count, rarest_label_count=none) -%}
+{%- set least = log_loss.constants() -%}
 case
     when
-        {{ row_count }} >= 30
+        {{ row_count }} >= {{ least.least_row_count }}
         {%- if rarest_label_count is not none %}
-        and coalesce({{ rarest_label_count }}, 10) >= 10
+        and coalesce({{ rarest_label_count }}, {{ least.least_class_count }})
+        >= {{ least.least_class_count }}
         {%- endif %}
     then {{ p_value }}
 end

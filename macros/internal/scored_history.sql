@@ -262,7 +262,7 @@ labeled_intervals as (
     select
         *,
         coalesce(
-            superseded_at, cast('9999-12-31' as {{ log_loss.type_utc_timestamp() }})
+            superseded_at, cast({{ log_loss.far_date() }} as {{ log_loss.type_utc_timestamp() }})
         ) as in_force_until
     from labels_in_force
     where
@@ -320,7 +320,8 @@ scored as (
         *,
         {{ log_loss.negative_log_likelihood('probability_of_label') | indent(8) }}
             as loss,
-        {{ log_loss.by_class_count('brier') }} as brier_score,
+        {{ log_loss.by_class_count('brier_score') }} as brier_score,
+        {{ log_loss.by_class_count('spherical_score') }} as spherical_score,
         {{ log_loss.focal_loss_of('probability_of_label') | indent(8) }} as focal_loss,
         -- of more than two classes a score predicts that the likeliest is right
         case
@@ -405,9 +406,12 @@ recorded_date
     {%- set expressions = [] -%}
     {%- for class_count in log_loss.configuration().class_counts -%}
         {%- set columns = log_loss.probability_columns(class_count) -%}
-        {%- if what == 'brier' -%}
-            {%- set expression = log_loss.brier_score(
-                'class_index', columns, range(1, class_count + 1) | list
+        {%- set classes = range(1, class_count + 1) | list -%}
+        {%- if what == 'brier_score' -%}
+            {%- set expression = log_loss.brier_score('class_index', columns, classes) -%}
+        {%- elif what == 'spherical_score' -%}
+            {%- set expression = log_loss.spherical_score(
+                'class_index', columns, classes
             ) -%}
         {%- elif what == 'predicted_class' -%}
             {%- set expression = log_loss.predicted_class(columns) -%}

@@ -16,8 +16,8 @@ end
 {% macro _level_of(mean) -%}
 case
     when measure <> 'log_loss' then {{ mean }}
-    when {{ mean }} > {{ log_loss.double('1e-15') }} then ln({{ mean }})
-    when {{ mean }} is not null then ln({{ log_loss.double('1e-15') }})
+    when {{ mean }} > {{ log_loss.least_loss() }} then ln({{ mean }})
+    when {{ mean }} is not null then ln({{ log_loss.least_loss() }})
 end
 {%- endmacro %}
 
@@ -29,7 +29,7 @@ end
 {% macro level_variance(mean, stddev, weight) -%}
 coalesce({{ stddev }} * {{ stddev }}, 0) * {{ weight }} * case
     when measure <> 'log_loss' then 1
-    when {{ mean }} > {{ log_loss.double('1e-15') }} then 1 / ({{ mean }} * {{ mean }})
+    when {{ mean }} > {{ log_loss.least_loss() }} then 1 / ({{ mean }} * {{ mean }})
     when {{ mean }} is not null then 0
 end
 {%- endmacro %}
@@ -67,7 +67,8 @@ end
     scores the second is that large only where the first nearly is.
 #}
 {% macro is_calibration_testable(score_variance_sum, squared_error_sum) -%}
-({{ score_variance_sum }} >= 25 or {{ squared_error_sum }} >= 25)
+({{ score_variance_sum }} >= {{ log_loss.constants().least_variance }}
+or {{ squared_error_sum }} >= {{ log_loss.constants().least_variance }})
 {%- endmacro %}
 
 

@@ -21,18 +21,6 @@ last_{{ days }}_days
 {%- endmacro %}
 
 
-{# The lengths of the windows of calibration, in days. #}
-{% macro calibration_windows() %}
-    {{ return([1, 7, 28]) }}
-{% endmacro %}
-
-
-{# The lengths of the windows that drift is judged over, in days. #}
-{% macro drift_windows() %}
-    {{ return([1, 7]) }}
-{% endmacro %}
-
-
 {#
     Further conditions of a join or a filter: that a date lies within a baseline of fixed
     dates; none where `log_loss_baseline` names no dates.
@@ -51,7 +39,7 @@ and {{ date }}
     Since when each version that `log_loss_deployments` names was tried, and since when it
     served, as a query: one row per version with a dated deployment. `tried_on` is the UTC
     date of its first deployment as a canary or a shadow, `adopted_on` that of its first
-    one as the baseline; null without.
+    one to serve; null without.
 #}
 {% macro version_trials() -%}
     select

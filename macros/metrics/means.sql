@@ -34,7 +34,7 @@
 
 
 {% macro confidence_interval(
-    side, mean, stddev, n, rarest_label_count=none, z=1.959963984540054
+    side, mean, stddev, n, rarest_label_count=none, z=none
 ) %}
     {{- return(adapter.dispatch('confidence_interval', 'log_loss')(
         side, mean, stddev, n, rarest_label_count, z
@@ -53,13 +53,16 @@
     {%- set mean = '(' ~ mean ~ ')' -%}
     {%- set stddev = '(' ~ stddev ~ ')' -%}
     {%- set n = '(' ~ n ~ ')' -%}
+    {%- set constants = log_loss.constants() -%}
+    {%- set z = z or constants.z_95 -%}
     case
-        when {{ n }} >= 30 and {{ mean }} > 0
+        when {{ n }} >= {{ constants.least_row_count }} and {{ mean }} > 0
             {#- a limit beyond every double says nothing: exp(709) is the last #}
             and {{ log_loss.double(z) }} * {{ stddev }}
             <= 700 * sqrt({{ n }}) * {{ mean }}
         {%- if rarest_label_count is not none %}
-            and coalesce({{ rarest_label_count }}, 10) >= 10
+            and coalesce({{ rarest_label_count }}, {{ constants.least_class_count }})
+            >= {{ constants.least_class_count }}
         {%- endif %}
         then {{ mean }} * exp(
             {{ '-' if side == 'lower' }}{{ log_loss.double(z) }}

@@ -74,8 +74,8 @@ baselines as (
         metrics.value as mean_value,
         cast(null as {{ log_loss.type_double() }}) as value_stddev,
         case
-            when metrics.value > {{ log_loss.double('1e-15') }} then ln(metrics.value)
-            else ln({{ log_loss.double('1e-15') }})
+            when metrics.value > {{ log_loss.least_loss() }} then ln(metrics.value)
+            else ln({{ log_loss.least_loss() }})
         end as level,
         -- nobody has said how uncertain it is, nor how alike one day is to the next
         {{ log_loss.double(0) }} as level_variance,

@@ -73,7 +73,7 @@ clock as (
 
 windows as (
 
-    {% for days in log_loss.calibration_windows() if days > 1 -%}
+    {% for days in log_loss.constants().calibration_days if days > 1 -%}
     select {{ days }} as window_days
     {{ 'union all' if not loop.last }}
     {% endfor %}

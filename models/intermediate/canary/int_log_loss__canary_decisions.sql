@@ -2,6 +2,7 @@
 {%- set series = [
     'model_name', 'candidate_version', 'serving_version', 'role', 'method'
 ] -%}
+{%- set least_class_count = log_loss.constants().least_class_count -%}
 {%- set alpha = 0.05 -%}
 {#- ln is not Jinja's: -2 ln(2 alpha) + ln(1 - 2 ln(2 alpha)) in SQL -#}
 {%- set two_alpha_log -%}
@@ -94,8 +95,10 @@ looks as (
                 or overlap_share < 0.8
                 or candidate_count < 300
                 or serving_count < 300
-                or coalesce(candidate_rarest_count, 10) < 10
-                or coalesce(serving_rarest_count, 10) < 10
+                or coalesce(candidate_rarest_count, {{ least_class_count }})
+                < {{ least_class_count }}
+                or coalesce(serving_rarest_count, {{ least_class_count }})
+                < {{ least_class_count }}
             then 'keep_collecting'
             when difference - sequence_half_width > rollback_margin then 'rollback'
             when difference + sequence_half_width < promote_margin then 'promote'

@@ -1,6 +1,6 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set pair = ['model_name', 'candidate_version', 'serving_version', 'role'] -%}
-{%- set far = log_loss.date_literal('9999-12-31') %}
+{%- set far = log_loss.far_date() %}
 
 with
 

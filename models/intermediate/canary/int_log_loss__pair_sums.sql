@@ -195,7 +195,7 @@ select
     {{ series | join(',\n    ') }},
     known_from,
     -- a far date, so that a join compares columns alone
-    coalesce(known_until, {{ log_loss.date_literal('9999-12-31') }}) as known_until,
+    coalesce(known_until, {{ log_loss.far_date() }}) as known_until,
     cast(pair_count as {{ dbt.type_bigint() }}) as pair_count,
     -- what signed sums leave behind when all they counted has gone again is rounding
     {% for sum in sums -%}

@@ -2,7 +2,7 @@
 {%- set baseline = settings.baseline -%}
 {%- set version = ['model_name', 'model_version'] -%}
 {%- set look = version + ['metric_date', 'window_days', 'start_date', 'known_by'] -%}
-{%- set longest = log_loss.drift_windows() | max -%}
+{%- set longest = log_loss.constants().drift_days | max -%}
 -- Which days are judged on each day, and which ones they are compared with.
 with
 
@@ -42,7 +42,7 @@ clock as (
 -- every day as it is known today, and the last one as it was on each evaluation date
 ends as (
 
-    {% for length in log_loss.drift_windows() -%}
+    {% for length in log_loss.constants().drift_days -%}
     select
         arrivals.model_name,
         arrivals.model_version,

@@ -11,6 +11,7 @@
     'weight_sum',
     'brier_sum',
     'focal_loss_sum',
+    'spherical_score_sum',
 ] -%}
 {%- set scope = log_loss.scope_columns() | join(',\n        ') %}
 

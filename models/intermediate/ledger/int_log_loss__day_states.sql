@@ -100,7 +100,7 @@ select
     label,
     known_from,
     -- a far date, so that a join compares columns alone
-    coalesce(known_until, {{ log_loss.date_literal('9999-12-31') }}) as known_until,
+    coalesce(known_until, {{ log_loss.far_date() }}) as known_until,
     cast(prediction_count as {{ dbt.type_bigint() }}) as prediction_count,
     cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
     cast(event_count as {{ dbt.type_bigint() }}) as event_count,

@@ -3,7 +3,7 @@
 {%- set scope_of = log_loss.scope_columns -%}
 {%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
 {%- set null_text = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
-{%- set drift_days = log_loss.drift_windows() | max -%}
+{%- set drift_days = log_loss.constants().drift_days | max -%}
 {%- set measures = [
     {'rule': 'rule', 'from': 'increases', 'value': 'relative_increase',
      'sample': 'labeled_count', 'judged_by': 'test', 'scale': 'log'},
@@ -311,7 +311,7 @@ canaries_deployed as (
         model_version,
         max(
             coalesce(
-                cast(retired_at as date), {{ log_loss.date_literal('9999-12-31') }}
+                cast(retired_at as date), {{ log_loss.far_date() }}
             )
         ) as end_date
     from {{ ref('stg_log_loss__deployments') }}

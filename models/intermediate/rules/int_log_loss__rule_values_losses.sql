@@ -1,4 +1,5 @@
 {%- set settings = log_loss.configuration() -%}
+{%- set constants = log_loss.constants() -%}
 {%- set scope_of = log_loss.scope_columns -%}
 {%- set null_count = 'cast(null as ' ~ dbt.type_bigint() ~ ')' -%}
 {%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
@@ -137,12 +138,14 @@ weighted_losses as (
         case
             when
                 weighted_ratios.day_count >= 5
-                and weighted_ratios.weighted_count >= 30
-                and coalesce(losses.rarest_label_count, 10) >= 10
+                and weighted_ratios.weighted_count >= {{ constants.least_row_count }}
+                and coalesce(
+                    losses.rarest_label_count, {{ constants.least_class_count }}
+                ) >= {{ constants.least_class_count }}
             then weighted_ratios.weighted_log_loss * exp(
                 {{ sign }}weighted_ratios.relative_error
                 * {{ log_loss.student_t_quantile(
-                    1.959963984540054, 'weighted_ratios.day_count - 1'
+                    constants.z_95, 'weighted_ratios.day_count - 1'
                 ) | indent(16) }}
             )
         end as ci_{{ side }}{{ ',' if not loop.last }}
@@ -232,7 +235,7 @@ percentile_ranks as (
         {% for percentile in percentiles -%}
         case
             when labeled_count * {{ 100 - percentile }} >= 1000
-            then {{ log_loss.double('1.959963984540054') }} * sqrt(
+            then {{ log_loss.z_95() }} * sqrt(
                 labeled_count
                 * {{ log_loss.double(percentile * (100 - percentile) / 10000) }}
             )
@@ -332,7 +335,7 @@ validation_ratios as (
             'commonest_log_loss_stddev',
         ] -%}
         case
-            when metrics.value > {{ log_loss.double('1e-15') }}
+            when metrics.value > {{ log_loss.least_loss() }}
             then losses.{{ column }} / metrics.value
         end as {{ column }},
         {% endfor -%}

@@ -201,8 +201,8 @@ complements as (
     select
         *,
         case
-            when mean_loss < {{ log_loss.double('1e-15') }}
-            then {{ log_loss.double('1e-15') }}
+            when mean_loss < {{ log_loss.least_loss() }}
+            then {{ log_loss.least_loss() }}
             when mean_loss < {{ log_loss.double('1e-6') }}
             then mean_loss - mean_loss * mean_loss / 2
             else 1 - exp(-mean_loss)

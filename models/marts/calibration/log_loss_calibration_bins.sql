@@ -1,4 +1,4 @@
-{%- set z = log_loss.double(1.959963984540054) -%}
+{%- set z = log_loss.z_95() -%}
 with
 
 bins as (

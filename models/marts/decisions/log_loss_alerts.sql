@@ -183,7 +183,7 @@ means_now as (
             {{ log_loss.same_scope('evaluation_days', 'day_states') }}
             and alerts.label = day_states.label
             and evaluation_days.metric_date = day_states.metric_date
-    where day_states.known_until = {{ log_loss.date_literal('9999-12-31') }}
+    where day_states.known_until = {{ log_loss.far_date() }}
     group by
         {% for column in alert -%}
         alerts.{{ column }},

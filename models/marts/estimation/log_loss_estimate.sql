@@ -7,7 +7,7 @@ case
             else {{ estimation.least_error_weeks }}
         end
 {%- endset -%}
-{%- set z = log_loss.double(1.959963984540054) -%}
+{%- set z = log_loss.z_95() -%}
 with
 
 estimates as (

@@ -110,6 +110,8 @@ select
     class_balanced_log_loss,
     {{ log_loss.safe_divide('focal_loss_sum', 'labeled_count') }} as mean_focal_loss,
     {{ log_loss.safe_divide('brier_sum', 'labeled_count') }} as mean_brier,
+    {{ log_loss.safe_divide('spherical_score_sum', 'labeled_count') }}
+        as mean_spherical_score,
     {{ log_loss.safe_divide('correct_count', 'labeled_count') }} as accuracy,
     base_rate_entropy,
     {{ log_loss.normalized_entropy('mean_log_loss', 'base_rate_entropy') }}

@@ -15,7 +15,7 @@ training as (
         cast(max(logged_at) as date) as trained_on
     from dated_training_metrics
     where
-        known_until = {{ log_loss.date_literal('9999-12-31') }}
+        known_until = {{ log_loss.far_date() }}
         and metric_key in (
             'training_log_loss', 'validation_log_loss', 'training_labels_until'
         )
