@@ -6,20 +6,35 @@ BIN := $(VENV)/bin
 BENCH_DATA := data/bench
 BENCH_OPTIONS :=
 ENGINE_OPTIONS :=
+MUTATION_OPTIONS :=
 ENGINES := duckdb postgres spark spark-distributed snowflake bigquery
 export DBT_PROFILES_DIR := $(CURDIR)/profiles
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
-.PHONY: build test test-engines test-duckdb-2 test-dbt-1.12 test-dialects flights \
-	gameday bench-decisions bench-estimates demo-data lint docs docs-tables bench bench-spark clean
+.PHONY: build test test-quick test-mutations test-engines test-duckdb-2 test-dbt-1.12 \
+	test-dialects flights gameday bench-decisions bench-estimates demo-data lint docs \
+	docs-tables bench bench-spark clean
 
 # what is done is told; that it has begun is not
 build: $(VENV)/build ## Build the marts from the demo's real flights, in DuckDB
 	$(BIN)/dbt build | grep -v ' START '
 	@$(BIN)/python scripts/show_marts.py log_loss.duckdb
 
-test: $(VENV)/dev lint ## Every test: the linter and the suites in pytests/
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+# a module stays with one worker, so that what it builds is built once
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+QUICK := macros simulation single_days runbooks oracle_demo sound_columns mutations
+
+test: $(VENV)/dev ## Every test: the suites in pytests/, then the linter
+	$(PYTEST)
+	$(MAKE) lint
+
+test-quick: $(VENV)/dev ## Two minutes: the demo beside its oracle, the macros, changed SQL
+	$(PYTEST) -q $(QUICK:%=pytests/test_%.py)
+	changed=$$(git diff --name-only --diff-filter=d HEAD -- models tests | grep '\.sql$$' || true); \
+		test -z "$$changed" || $(BIN)/sqlfluff lint $$changed
+
+test-mutations: $(VENV)/dev ## Break the package in each listed place, and see a test fail
+	$(BIN)/python pytests/mutations/run.py $(MUTATION_OPTIONS)
 
 test-engines: $(ENGINES:%=test-engine-%) test-duckdb-2 test-dbt-1.12 test-dialects ## \
 	The same numbers on every engine; Java 17 for Spark

@@ -219,7 +219,7 @@ def look(candidate: Sums, baseline: Sums) -> Found:
     return {
         "day_count": np.broadcast_to(days, whole.shape),
         "candidate_labeled_count": candidate_count,
-        "baseline_labeled_count": baseline_count,
+        "serving_labeled_count": baseline_count,
         "pooled_count": candidate_count + baseline_count,
         "overlap_share": candidate_count / np.cumsum(candidate.count.sum(-2), -1),
         "difference": difference,
@@ -253,7 +253,7 @@ def sequence(found: Found) -> Found:
         * np.log(1 + np.sqrt(n * rho2 + 1) / (2 * ALPHA))
     )
     margin = np.maximum(0.05 * found["baseline_mean"], 0.01)
-    sizes = [found["candidate_labeled_count"], found["baseline_labeled_count"]]
+    sizes = [found["candidate_labeled_count"], found["serving_labeled_count"]]
     is_enough = (
         (found["day_count"] >= JUDGED_DAYS)
         & (found["overlap_share"] >= 0.8)

@@ -17,6 +17,19 @@ gc.set_threshold(100_000, 50, 100)
 os.environ.pop("LOG_LOSS_DEVELOPMENT", None)
 
 
+# what takes longest begins first, so that no worker waits for another at the end
+FIRST = (
+    *("test_state_machine", "test_promises", "test_faults", "test_gameday"),
+    *("test_configuration", "test_properties_incremental", "test_properties_marts"),
+    *("test_messages", "test_package", "test_data_tests", "test_year_of_flights"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(FIRST)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def installed_package() -> None:
     """The package in the user's project, as `packages: - local:` puts it there."""

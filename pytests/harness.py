@@ -213,9 +213,15 @@ def files_of(project: Path) -> tuple:
     return tuple(sorted(found))
 
 
+def copy_database(source: Path, target: Path) -> None:
+    """With what is in its write-ahead log, which would stay behind."""
+    with duckdb.connect(str(source)) as connection:
+        connection.execute("checkpoint")
+    shutil.copy(source, target)
+
+
 def copied(project: UserProject, directory: Path) -> UserProject:
     """The same warehouse for a test that changes it; its file is the catalog's name."""
-    project.query("checkpoint")
     directory.mkdir(exist_ok=True)
     copy = replace(
         project,
@@ -223,7 +229,7 @@ def copied(project: UserProject, directory: Path) -> UserProject:
         target_path=directory / "target",
         variables=dict(project.variables),
     )
-    shutil.copy(project.path, copy.path)
+    copy_database(project.path, copy.path)
     return copy
 
 

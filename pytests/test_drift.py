@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -13,7 +12,13 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from harness import LABEL_COLUMNS, MARTS, PREDICTION_COLUMNS, UserProject
+from harness import (
+    LABEL_COLUMNS,
+    MARTS,
+    PREDICTION_COLUMNS,
+    UserProject,
+    copy_database,
+)
 from oracle_diagnosis import SCORE_EDGES, days
 
 FIRST = date(2024, 1, 1)
@@ -305,7 +310,7 @@ def test_the_reference_is_what_the_baseline_says(
         target_path=tmp_path / "target",
         variables={**VARIABLES, "log_loss_baseline": baseline},
     )
-    shutil.copy(project.path, copy.path)
+    copy_database(project.path, copy.path)
     models = [f"int_log_loss__{name}" for name in ("drift_windows", "drift_cells", "drifts")]
     copy.run("--select", *models, "log_loss_score_drift")
     found = {

@@ -26,6 +26,7 @@ from harness import (
     LEDGER_ONLY,
     PREDICTION_COLUMNS,
     UserProject,
+    copy_database,
     messages,
     scratch_project,
 )
@@ -125,8 +126,7 @@ def add_days(project: UserProject, first: int, last: int) -> None:
 def kept(project: UserProject, directory: Path) -> UserProject:
     """The same warehouse elsewhere, to be read; its file's name is the catalog's name."""
     directory.mkdir()
-    project.query("checkpoint")
-    shutil.copy(project.path, directory)
+    copy_database(project.path, directory)
     return replace(project, path=directory / project.path.name)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from harness import messages
+from harness import copy_database, messages
 
 ROOT = Path(__file__).parents[1]
 
@@ -110,7 +109,7 @@ def test_the_summer_rise_is_in_the_history_not_in_todays_verdict(
     assert not status.status.isin(["error"]).any()
     parsed = demo.invoke("parse").result
     copy = Demo(tmp_path)
-    shutil.copy(demo.path, copy.path)
+    copy_database(demo.path, copy.path)
     result = copy.invoke(
         "run",
         "--select",

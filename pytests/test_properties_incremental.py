@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import defaultdict
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -14,7 +13,7 @@ import pytest
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
-from harness import UserProject
+from harness import UserProject, copy_database
 from oracle import (
     GRAINS,
     RELATIVE_TOLERANCE,
@@ -324,10 +323,10 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, UserProject]:
 
     def run(name: str) -> None:
         project.run(*WITHOUT_UNREAD)
-        path = directory / f"{len(copies)}.duckdb"
-        # what is in the write-ahead log would stay behind
-        project.query("checkpoint")
-        shutil.copy(project.path, path)
+        # the file's name is the catalog's, which views have in them
+        path = directory / str(len(copies)) / project.path.name
+        path.parent.mkdir()
+        copy_database(project.path, path)
         copies[name] = replace(project, path=path)
 
     for name, (predictions, labels) in LOADS.items():

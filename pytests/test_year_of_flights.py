@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from dbt.cli.main import dbtRunner
 from sklearn.metrics import log_loss
 
-from harness import messages
+from harness import copy_database, messages
 
 ROOT = Path(__file__).parents[1]
 KEYS = ["request_id", "model_name", "model_version"]
@@ -176,7 +175,7 @@ def summer(year: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same flights, judged on each date up to the middle of August."""
     directory = tmp_path_factory.mktemp("summer")
     database = directory / "flights.duckdb"
-    shutil.copy(year / "flights.duckdb", database)
+    copy_database(year / "flights.duckdb", database)
     os.environ["LOG_LOSS_FLIGHTS_PATH"] = str(database)
     result = dbtRunner().invoke(
         ["--quiet", "run", "--target", "flights", "--select", "int_log_loss__clock+"]

@@ -91,8 +91,8 @@
 {% macro _print(what, fields) %}
     {%- set words = ['log_loss ' ~ what] -%}
     {%- for name, value in fields -%}
-        {%- set text = '-' if value is none else '%.4g' | format(value)
-            if value is number else value -%}
+        {%- set text = '-' if value is none or value is undefined
+            else '%.4g' | format(value) if value is number else value -%}
         {%- do words.append(name ~ '=' ~ text) -%}
     {%- endfor -%}
     {%- do log(words | join(' '), info=true) -%}

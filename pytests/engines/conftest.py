@@ -94,7 +94,9 @@ class WarehouseProject(UserProject):
             self.full_refresh(*arguments)
 
     def build(self) -> dbtRunnerResult:
-        """`dbt build` of what can run here."""
+        """`dbt build` of what can run here; of the package itself with its own tests."""
+        is_package = "name: log_loss\n" in (self.project / "dbt_project.yml").read_text()
+        os.environ["LOG_LOSS_DEVELOPMENT"] = "1" if is_package else "0"
         excluded = list(self.warehouse.excluded)
         if not self.warehouse.takes_seeds:
             self.load_seeds()
