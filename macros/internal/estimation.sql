@@ -128,3 +128,597 @@ partition by
 
 )
 {%- endmacro %}
+
+
+{#
+    The loss at the horizon by chain ladder: the labels and losses of each class and day
+    are divided by the completeness of the class at that age, and added up, so that each
+    class counts for what of it is still to come. Source: the chain ladder of claims
+    reserving (Mack 1993), one for each class; int_log_loss__completeness has it.
+
+    With N the expected labels of a class, p its share of them, m its mean loss, s the
+    standard deviation of its losses, e the estimate and g the completeness on each day
+    d: `standard_error^2 = sum over the classes of p^2 s^2 c + p^2 (m - e)^2 (c + v)`,
+    where `c = sum over d of N_d |1 - g_d| / g_d / N^2` and v the development variance
+    of the ladder; `day_error^2 = sum over the classes of p^2 (m - e)^2 sum over d of
+    N_d^2 w_d / N^2`, with w the day variance of the ladder: what else some days report
+    faster than others, classes taken as independent.
+
+    Emits CTEs, the last of which is `completeness_weighted`: one row per estimate that
+    has a ladder, with `estimate`, `standard_error` and `day_error` in nats, whether or
+    not it is refused; `reason`, why it is; `rarest_labeled_count`, the labels of the
+    rarest class that was ever heard of in 98 days, 0 where that is one class alone.
+
+    estimate_days: a CTE with the keys of the estimates, `member_date` and `member_age`.
+#}
+{% macro completeness_weighted(estimate_days) -%}
+{%- set horizon_days = log_loss.estimation().horizon_days -%}
+{%- set keys = log_loss.estimate_keys() -%}
+{%- set window = 'partition by ' ~ keys | join(', ') -%}
+completeness as (
+
+    select * from {{ ref('int_log_loss__completeness') }}
+
+),
+
+ladders as (
+
+    select distinct
+        model_name,
+        known_on,
+        label,
+        is_weekly,
+        late_share
+    from completeness
+
+),
+
+-- a class of which nothing has come yet has its ladder all the same
+class_days as (
+
+    select
+        estimate_days.*,
+        ladders.label,
+        ladders.is_weekly,
+        ladders.late_share,
+        case
+            when ladders.is_weekly = 1
+            then {{ log_loss.iso_weekday('estimate_days.member_date') }}
+            else 0
+        end as ladder_weekday
+    from {{ estimate_days }} as estimate_days
+    inner join ladders
+        on
+            estimate_days.model_name = ladders.model_name
+            and estimate_days.known_on = ladders.known_on
+
+),
+
+class_cells as (
+
+    select
+        class_days.*,
+        coalesce(states_by_age.labeled_count, 0) as labeled_count,
+        coalesce(states_by_age.loss_sum, 0) as loss_sum,
+        coalesce(states_by_age.loss_squared_sum, 0) as loss_squared_sum,
+        {% for column, at_horizon in [
+            ('completeness', 1), ('development_variance', 0), ('day_variance', 0)
+        ] -%}
+        case
+            when class_days.member_age = {{ horizon_days }}
+            then {{ log_loss.double(at_horizon) }}
+            else completeness.{{ column }}
+        end as {{ column }},
+        {% endfor -%}
+        completeness.least_labeled_count,
+        completeness.complete_date_count
+    from class_days
+    left join {{ ref('int_log_loss__states_by_age') }} as states_by_age
+        on
+            class_days.member_date = states_by_age.metric_date
+            and class_days.model_name = states_by_age.model_name
+            and class_days.model_version = states_by_age.model_version
+            and class_days.member_age = states_by_age.age_days
+            and class_days.label = states_by_age.label
+            and states_by_age.cohort_name = 'all'
+    left join completeness
+        on
+            class_days.model_name = completeness.model_name
+            and class_days.known_on = completeness.known_on
+            and class_days.label = completeness.label
+            and class_days.ladder_weekday = completeness.weekday
+            and class_days.member_age = completeness.age_days
+
+),
+
+expected_cells as (
+
+    select
+        *,
+        {{ log_loss.safe_divide('labeled_count', 'completeness') }} as expected_count,
+        {{ log_loss.safe_divide('loss_sum', 'completeness') }} as expected_loss_sum
+    from class_cells
+
+),
+
+class_sums as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        label,
+        max(is_weekly) as is_weekly,
+        max(late_share) as late_share,
+        sum(labeled_count) as labeled_count,
+        sum(loss_sum) as loss_sum,
+        sum(loss_squared_sum) as loss_squared_sum,
+        sum(expected_count) as expected_count,
+        sum(expected_loss_sum) as expected_loss_sum,
+        -- of labels that come, or are withdrawn, one by one
+        sum(expected_count * abs(1 - completeness) / nullif(completeness, 0))
+            as chance_sum,
+        sum(expected_count * expected_count * day_variance) as day_sum,
+        max(development_variance) as development_variance,
+        min(completeness) as least_completeness,
+        min(least_labeled_count) as least_labeled_count,
+        min(complete_date_count) as complete_date_count,
+        -- a day without a ladder leaves the sums short
+        sum(case when completeness > 0 then 0 else 1 end) as unknown_count
+    from expected_cells
+    group by
+        {{ keys | join(',\n        ') }},
+        label
+
+),
+
+class_means as (
+
+    select
+        *,
+        {{ log_loss.safe_divide('expected_loss_sum', 'expected_count') }} as mean_loss,
+        {{ log_loss.sample_stddev(
+            'loss_sum', 'loss_squared_sum', 'labeled_count'
+        ) }} as loss_stddev,
+        chance_sum / nullif(expected_count * expected_count, 0) as chance_variance,
+        day_sum / nullif(expected_count * expected_count, 0) as day_variance,
+        sum(expected_loss_sum) over ({{ window }})
+        / nullif(sum(expected_count) over ({{ window }}), 0) as estimate,
+        {{ log_loss.safe_divide(
+            'expected_count', 'sum(expected_count) over (' ~ window ~ ')'
+        ) }} as class_share
+    from class_sums
+
+),
+
+class_effects as (
+
+    select
+        *,
+        class_share * class_share * (mean_loss - estimate) * (mean_loss - estimate)
+            as share_effect,
+        class_share * class_share * loss_stddev * loss_stddev as loss_effect
+    from class_means
+
+),
+
+completeness_weighted as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        max(estimate) as estimate,
+        sqrt(sum(
+            loss_effect * chance_variance
+            + share_effect * (chance_variance + development_variance)
+        )) as standard_error,
+        sqrt(sum(share_effect * day_variance)) as day_error,
+        -- a class that nobody has heard of yet may be there all the same
+        cast(
+            case when count(*) < 2 then 0 else min(labeled_count) end
+            as {{ dbt.type_bigint() }}
+        ) as rarest_labeled_count,
+        case
+            when
+                min(complete_date_count) is null
+                or min(complete_date_count)
+                < case when max(is_weekly) = 1 then 12 else 28 end
+            then 'too_few_dates'
+            when count(*) < 2 or min(labeled_count) < 10 then 'too_few_labels'
+            when
+                min(least_labeled_count) < 100 or max(unknown_count) > 0
+            then 'too_few_reports'
+            when max(late_share) > {{ log_loss.double(0.05) }} then 'short_horizon'
+            when min(least_completeness) < {{ log_loss.double(0.05) }}
+            then 'too_incomplete'
+        end as reason
+    from class_effects
+    group by {{ keys | join(',\n        ') }}
+
+)
+{%- endmacro %}
+
+
+{#
+    The loss where each value of `log_loss_stratum` counts for all of its predictions,
+    labeled or not: `sum of W m`, with the variance `sum of W^2 s^2 / n (1 - n / N)`.
+    Source: the mean of a stratified sample of a finite population (Cochran 1977).
+    Strata with fewer than 10 labels are taken together, and by the mean of all where
+    that is below 10 as well.
+
+    Emits CTEs, the last of which is `post_stratified`: one row per estimate, none
+    without a stratum, with `estimate`, in nats, whether or not it is refused, null
+    without a label, and `standard_error`.
+
+    estimate_days: a CTE with the keys of the estimates, `member_date` and `member_age`.
+    windows: a CTE with the keys, the two counts, `mean_loss` and `loss_stddev`.
+#}
+{% macro post_stratified(estimate_days, windows) -%}
+{%- set keys = log_loss.estimate_keys() -%}
+{%- set sums = [
+    'prediction_count', 'labeled_count', 'loss_sum', 'loss_squared_sum'
+] -%}
+strata as (
+
+    select
+        {% for key in keys -%}
+        estimate_days.{{ key }},
+        {% endfor -%}
+        states_by_age.cohort_value,
+        {% for sum in sums -%}
+        sum(states_by_age.{{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ estimate_days }} as estimate_days
+    inner join {{ ref('int_log_loss__states_by_age') }} as states_by_age
+        on
+            estimate_days.member_date = states_by_age.metric_date
+            and estimate_days.model_name = states_by_age.model_name
+            and estimate_days.model_version = states_by_age.model_version
+            and estimate_days.member_age = states_by_age.age_days
+    where states_by_age.cohort_name <> 'all'
+    group by
+        {% for key in keys -%}
+        estimate_days.{{ key }},
+        {% endfor -%}
+        states_by_age.cohort_value
+
+),
+
+collapsed_strata as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        case when labeled_count < 10 then '(small)' else '=' || cohort_value end
+            as stratum,
+        {% for sum in sums -%}
+        sum({{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from strata
+    group by
+        {{ keys | join(',\n        ') }},
+        case when labeled_count < 10 then '(small)' else '=' || cohort_value end
+
+),
+
+strata_means as (
+
+    select
+        {% for key in keys -%}
+        collapsed_strata.{{ key }},
+        {% endfor -%}
+        {{ log_loss.safe_divide(
+            'collapsed_strata.prediction_count', 'windows.prediction_count'
+        ) }} as weight,
+        case
+            when collapsed_strata.labeled_count < 10 then windows.mean_loss
+            else {{ log_loss.safe_divide(
+                'collapsed_strata.loss_sum', 'collapsed_strata.labeled_count'
+            ) }}
+        end as mean_loss,
+        case
+            when collapsed_strata.labeled_count < 10 then windows.loss_stddev
+            else {{ log_loss.sample_stddev(
+                'collapsed_strata.loss_sum', 'collapsed_strata.loss_squared_sum',
+                'collapsed_strata.labeled_count'
+            ) }}
+        end as loss_stddev,
+        {% for sum in ['labeled_count', 'prediction_count'] -%}
+        case
+            when collapsed_strata.labeled_count < 10 then windows.{{ sum }}
+            else collapsed_strata.{{ sum }}
+        end as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from collapsed_strata
+    inner join {{ windows }} as windows
+        on {{ log_loss.same_columns(keys, 'collapsed_strata', 'windows') }}
+
+),
+
+post_stratified as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        sum(weight * mean_loss) as estimate,
+        sqrt(sum(
+            weight * weight * loss_stddev * loss_stddev / nullif(labeled_count, 0)
+            * case
+                when labeled_count < prediction_count
+                then 1 - {{ log_loss.safe_divide('labeled_count', 'prediction_count') }}
+                else {{ log_loss.double(0) }}
+            end
+        )) as standard_error
+    from strata_means
+    group by {{ keys | join(',\n        ') }}
+
+)
+{%- endmacro %}
+
+
+{#
+    What the scores promise, as known on the date of each estimate: the entropies of the
+    predicted distributions, which are the losses to expect of calibrated scores, and
+    the mean losses that scores like them, those of one score bin, have had on the
+    reference days, the 56 before the last realised one.
+
+    Emits CTEs, the last of which is `label_free`: one row per estimate with the sums
+    over its days: `prediction_count`, `entropy_sum`, `entropy_variance_sum`;
+    `covered_count`, predictions in score bins that had labels on the reference days;
+    `recalibrated_loss_sum`, over these, null where there is none; `reference_days`, how
+    many there were, 0 for none.
+
+    estimate_days: a CTE with the keys of the estimates and `member_date`.
+#}
+{% macro label_free(estimate_days) -%}
+{%- set estimation = log_loss.estimation() -%}
+{%- set horizon_days = estimation.horizon_days -%}
+{%- set keys = log_loss.estimate_keys() -%}
+{%- set version = ['model_name', 'model_version'] -%}
+entries as (
+
+    {{ log_loss.ledger_rows(['overall', 'score_bin']) }}
+
+),
+
+reference_clock as (
+
+    select
+        {{ log_loss.add_days(
+            'last_whole_date',
+            -(estimation.computed_days + horizon_days + estimation.reference_days)
+        ) }} as first_date
+    from {{ ref('int_log_loss__clock') }}
+
+),
+
+looks as (
+
+    select distinct
+        member_date as metric_date,
+        {{ version | join(',\n        ') }},
+        known_on
+    from {{ estimate_days }}
+
+),
+
+reference_ends as (
+
+    select distinct
+        {{ version | join(',\n        ') }},
+        known_on,
+        {{ log_loss.add_days('known_on', -horizon_days) }} as reference_end_date,
+        {{ log_loss.add_days(
+            'known_on', -(horizon_days + estimation.reference_days)
+        ) }} as before_reference_date
+    from looks
+
+),
+
+realised_bins as (
+
+    select
+        entries.metric_date,
+        {{ log_loss.scope_columns('entries')[:2] | join(',\n        ') }},
+        entries.bin,
+        sum(entries.entry_count) as labeled_count,
+        sum(entries.loss_sum) as loss_sum
+    from entries
+    inner join reference_clock on entries.metric_date > reference_clock.first_date
+    where
+        entries.grain = 'score_bin'
+        and entries.entry_type <> 'prediction'
+        and entries.recorded_date
+        <= {{ log_loss.add_days('entries.metric_date', horizon_days) }}
+    group by
+        entries.metric_date,
+        {{ log_loss.scope_columns('entries')[:2] | join(',\n        ') }},
+        entries.bin
+
+),
+
+realised_days as (
+
+    select
+        metric_date,
+        {{ version | join(',\n        ') }}
+    from realised_bins
+    group by
+        metric_date,
+        {{ version | join(',\n        ') }}
+    having sum(labeled_count) > 0
+
+),
+
+reference_days as (
+
+    select
+        {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
+        reference_ends.known_on,
+        count(*) as day_count
+    from reference_ends
+    inner join realised_days
+        on
+            {{ log_loss.same_columns(version, 'reference_ends', 'realised_days') }}
+            and reference_ends.reference_end_date >= realised_days.metric_date
+            and reference_ends.before_reference_date < realised_days.metric_date
+    group by
+        {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
+        reference_ends.known_on
+
+),
+
+reference_bins as (
+
+    select
+        {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
+        reference_ends.known_on,
+        realised_bins.bin,
+        sum(realised_bins.labeled_count) as labeled_count,
+        sum(realised_bins.loss_sum) as loss_sum,
+        max(reference_days.day_count) as reference_days
+    from reference_ends
+    inner join realised_bins
+        on
+            {{ log_loss.same_columns(version, 'reference_ends', 'realised_bins') }}
+            and reference_ends.reference_end_date >= realised_bins.metric_date
+            and reference_ends.before_reference_date < realised_bins.metric_date
+    inner join reference_days
+        on
+            {{ log_loss.same_columns(version, 'reference_ends', 'reference_days') }}
+            and reference_ends.known_on = reference_days.known_on
+    group by
+        {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
+        reference_ends.known_on,
+        realised_bins.bin
+
+),
+
+references_of_bins as (
+
+    select
+        {{ version | join(',\n        ') }},
+        known_on,
+        bin,
+        {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_loss,
+        reference_days
+    from reference_bins
+    where labeled_count > 0
+
+),
+
+predictions as (
+
+    select
+        metric_date,
+        {{ version | join(',\n        ') }},
+        grain,
+        bin,
+        recorded_date,
+        sum(entry_count) as prediction_count,
+        sum(entropy_sum) as entropy_sum,
+        sum(entropy_variance_sum) as entropy_variance_sum
+    from entries
+    where entry_type = 'prediction'
+    group by
+        metric_date,
+        {{ version | join(',\n        ') }},
+        grain,
+        bin,
+        recorded_date
+
+),
+
+raw_sums as (
+
+    select
+        looks.metric_date,
+        {{ log_loss.scope_columns('looks')[:2] | join(',\n        ') }},
+        looks.known_on,
+        sum(predictions.prediction_count) as prediction_count,
+        sum(predictions.entropy_sum) as entropy_sum,
+        sum(predictions.entropy_variance_sum) as entropy_variance_sum
+    from looks
+    inner join predictions
+        on
+            looks.metric_date = predictions.metric_date
+            and {{ log_loss.same_columns(version, 'looks', 'predictions') }}
+            and predictions.grain = 'overall'
+            and looks.known_on >= predictions.recorded_date
+    group by
+        looks.metric_date,
+        {{ log_loss.scope_columns('looks')[:2] | join(',\n        ') }},
+        looks.known_on
+
+),
+
+recalibrated_sums as (
+
+    select
+        looks.metric_date,
+        {{ log_loss.scope_columns('looks')[:2] | join(',\n        ') }},
+        looks.known_on,
+        sum(predictions.prediction_count) as covered_count,
+        sum(predictions.prediction_count * references_of_bins.mean_loss) as loss_sum,
+        max(references_of_bins.reference_days) as reference_days
+    from looks
+    inner join predictions
+        on
+            looks.metric_date = predictions.metric_date
+            and {{ log_loss.same_columns(version, 'looks', 'predictions') }}
+            and predictions.grain = 'score_bin'
+            and looks.known_on >= predictions.recorded_date
+    inner join references_of_bins
+        on
+            {{ log_loss.same_columns(version, 'looks', 'references_of_bins') }}
+            and looks.known_on = references_of_bins.known_on
+            and predictions.bin = references_of_bins.bin
+    group by
+        looks.metric_date,
+        {{ log_loss.scope_columns('looks')[:2] | join(',\n        ') }},
+        looks.known_on
+
+),
+
+label_free_sums as (
+
+    select
+        raw_sums.metric_date,
+        {{ log_loss.scope_columns('raw_sums')[:2] | join(',\n        ') }},
+        raw_sums.known_on,
+        raw_sums.prediction_count,
+        raw_sums.entropy_sum,
+        raw_sums.entropy_variance_sum,
+        coalesce(recalibrated_sums.covered_count, 0) as covered_count,
+        recalibrated_sums.loss_sum as recalibrated_loss_sum,
+        coalesce(recalibrated_sums.reference_days, 0) as reference_days
+    from raw_sums
+    left join recalibrated_sums
+        on
+            raw_sums.metric_date = recalibrated_sums.metric_date
+            and {{ log_loss.same_columns(version, 'raw_sums', 'recalibrated_sums') }}
+            and raw_sums.known_on = recalibrated_sums.known_on
+
+),
+
+label_free as (
+
+    select
+        {% for key in keys -%}
+        estimate_days.{{ key }},
+        {% endfor -%}
+        sum(sums.prediction_count) as prediction_count,
+        sum(sums.covered_count) as covered_count,
+        sum(sums.entropy_sum) as entropy_sum,
+        sum(sums.entropy_variance_sum) as entropy_variance_sum,
+        sum(sums.recalibrated_loss_sum) as recalibrated_loss_sum,
+        min(sums.reference_days) as reference_days
+    from {{ estimate_days }} as estimate_days
+    inner join label_free_sums as sums
+        on
+            estimate_days.member_date = sums.metric_date
+            and estimate_days.model_name = sums.model_name
+            and estimate_days.model_version = sums.model_version
+            and estimate_days.known_on = sums.known_on
+    group by
+        {% for key in keys -%}
+        estimate_days.{{ key }}{{ ',' if not loop.last }}
+        {% endfor %}
+
+)
+{%- endmacro %}

@@ -6,7 +6,7 @@
 {%- set look = ['method'] + step -%}
 {%- set sides = ['candidate', 'serving'] -%}
 {%- set is_shared = 'candidate_count > 0 and serving_count > 0' -%}
--- How much worse a candidate is than the serving version at each look: within days and strata,
+-- How much worse a candidate is than what serves, at each look: within days and strata,
 -- and on the requests that both scored.
 with
 
