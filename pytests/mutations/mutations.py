@@ -978,7 +978,7 @@ MUTATIONS: list[Mutation] = [
         MESSAGES,
         "'%.4g' | format(value)",
         "'%.1f' | format(value)",
-        test_of("messages", "a_finding_is_told_once"),
+        test_of("messages", "alerts_can_be_the_gates_instead"),
     ),
     Mutation(
         "a gate without canaries is silent",
