@@ -223,10 +223,10 @@ MUTATIONS: list[Mutation] = [
         unit_tests("int_log_loss__ledger"),
     ),
     Mutation(
-        "probabilities above 1 are accepted",
+        "probabilities may be outside 0 and 1",
         STAGED_PREDICTIONS,
         "not ({{ probability }} between 0 and 1)",
-        "not ({{ probability }} between 0 and 1.5)",
+        "not ({{ probability }} between -1 and 2)",
         unit_tests("stg_log_loss__predictions"),
     ),
     Mutation(
