@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+import numpy as np
 import pytest
 from numpy.random import Generator, default_rng
 
@@ -19,6 +20,7 @@ from harness import (
 from oracle import Oracle, fail_on
 from oracle_decisions import Pair, sequence, version_comparison
 
+FIRST_LOOK = date(2024, 3, 8)
 PAIR = Pair("flight_late", "v2", "v1", "canary", date(2013, 6, 1), date(2013, 7, 31))
 DEPLOYMENTS = [
     ("flight_late", "v1", "serving", datetime(2013, 6, 1), datetime(2013, 8, 1)),
@@ -90,6 +92,112 @@ def is_near(name: str, actual: object, expected: object) -> bool:
 
 
 # --------------------------------------------------------------------------------------
+# The largest of three errors
+
+# days, by how much those of the candidate differ, and its rows beside the other's
+VARIED = {
+    "days": (8, 0.5, 1.0),
+    "too few days": (6, 0.5, 2.0),
+    "candidate": (8, 0.0, 2.0),
+    "rows": (8, 0.0, 0.5),
+}
+SIDES = {"v2": 40, "v1": 200}
+
+
+def varied_days(model: str) -> list[dict[str, np.ndarray]]:
+    """The losses of each version on each day."""
+    count, of_days, of_rows = VARIED[model]
+    random = default_rng(3)
+    found = []
+    for number in range(count):
+        noise = {side: random.normal(0, 0.02, size) for side, size in SIDES.items()}
+        v2, v1 = (rows - rows.mean() for rows in noise.values())
+        found.append({"v2": 1 + of_days * (number % 2) + of_rows * v2, "v1": 1 + v1})
+    return found
+
+
+def variances_of(days: list[dict[str, np.ndarray]]) -> dict[str, float]:
+    """Welch's, that of both versions pooled, and that between days."""
+    sizes = np.array([[len(day[side]) for side in SIDES] for day in days])
+    weights = sizes.prod(axis=1) / sizes.sum(axis=1)
+    gaps = np.array([d["v2"].mean() - d["v1"].mean() for d in days])
+    total, count = weights.sum(), len(days)
+
+    def pooled(*sides: str) -> float:
+        rows = [d[side] for d in days for side in sides]
+        return sum(len(r) * r.var() for r in rows) / sum(len(r) - 1 for r in rows)
+
+    welch = sum(
+        pooled(side) * np.sum(weights**2 / sizes[:, place])
+        for place, side in enumerate(SIDES)
+    )
+    found = {"candidate": welch / total**2, "rows": pooled(*SIDES) / total}
+    if count >= 7:
+        spread = np.sum((weights * (gaps - np.average(gaps, weights=weights))) ** 2)
+        found["days"] = count / (count - 1) * spread / total**2
+    return found
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    """The differences between versions whose states of days are given."""
+    directory = tmp_path_factory.mktemp("varied")
+    project = UserProject(directory / "warehouse.duckdb", directory / "target")
+    compared, states = [], []
+    for model in VARIED:
+        days = varied_days(model)
+        last = FIRST_LOOK + timedelta(days=len(days) - 1)
+        for number, sides in enumerate(days):
+            at = FIRST_LOOK + timedelta(days=number)
+            compared.append(
+                {
+                    "model_name": model, "candidate_version": "v2",
+                    "serving_version": "v1", "role": "canary",
+                    "through_date": last, "as_of_date": last, "metric_date": at,
+                }
+            )  # fmt: skip
+            for version, losses in sides.items():
+                for label, rows in (("0", losses[::2]), ("1", losses[1::2])):
+                    states.append(
+                        {
+                            "metric_date": at, "model_name": model,
+                            "model_version": version, "cohort_name": "all",
+                            "cohort_value": "all", "label": label, "known_from": at,
+                            "known_until": date(9999, 12, 31),
+                            "labeled_count": len(rows),
+                            "loss_sum": float(rows.sum()),
+                            "loss_squared_sum": float((rows**2).sum()),
+                        }
+                    )  # fmt: skip
+    types = {str: "varchar", int: "bigint", float: "double", date: "date"}
+    for name, rows in (("compared_days", compared), ("day_states", states)):
+        project.load_rows(name, rows, {key: types[type(v)] for key, v in rows[0].items()})
+        project.query(f"create table main.int_log_loss__{name} as from raw.{name}")
+    project.query(
+        "create table main.int_log_loss__pair_sums as select model_name,"
+        " candidate_version, serving_version, metric_date, '0' as label,"
+        " metric_date as known_from, metric_date as known_until, 0 as pair_count,"
+        " 0.0 as difference_sum, 0.0 as difference_squared_sum, 0.0 as serving_loss_sum"
+        " from raw.compared_days where 1 = 0"
+    )
+    project.run("--select", "int_log_loss__version_differences")
+    return project
+
+
+@pytest.mark.parametrize("model", VARIED)
+def test_the_largest_error_counts(varied: UserProject, model: str) -> None:
+    [row] = varied.rows(
+        "select * from main.int_log_loss__version_differences"
+        f" where model_name = '{model}'"
+    )
+    variances = variances_of(varied_days(model))
+    largest = max(variances, key=variances.get)
+    assert largest == ("candidate" if model == "too few days" else model)
+    assert row["standard_error"] == pytest.approx(np.sqrt(variances[largest]), rel=1e-6)
+    assert row["candidate_rarest_count"] == SIDES["v2"] / 2 * len(varied_days(model))
+
+
+# --------------------------------------------------------------------------------------
 # When there is enough
 
 # at every limit; half of its sequence is 2.83 standard errors wide
@@ -136,7 +244,6 @@ LOOKS: dict[str, tuple[list[dict], list[str]]] = {
         ["keep_collecting"] * 3,
     ),
 }  # fmt: skip
-FIRST_LOOK = date(2024, 3, 8)
 
 
 def looks_of(model: str) -> list[dict]:

@@ -794,7 +794,7 @@ MUTATIONS: list[Mutation] = [
         DIFFERENCES,
         "            then differences.day_variance\n",
         "            then row_errors.welch_variance\n",
-        test_of("version_comparison", "every_look_is_scipys[stratified]"),
+        test_of("version_comparison", "the_largest_error_counts"),
     ),
     Mutation(
         "versions are compared without strata",
