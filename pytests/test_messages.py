@@ -99,6 +99,7 @@ def test_alerts_can_be_the_gates_instead(project: UserProject) -> None:
     rejected = [line for line in lines if "rule=rejected_share model=bad " in line]
     assert len(rejected) == 1
     assert rejected[0].startswith("log_loss ticket rule=rejected_share model=bad ")
+    assert " value=0.25 limit=0.05 " in rejected[0]
 
 
 def test_other_gates_are_refused(project: UserProject) -> None:

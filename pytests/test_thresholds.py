@@ -743,6 +743,23 @@ def test_errors_fail_the_build_and_warnings_warn(judged: Judged) -> None:
         assert set(rows["severity"]) == {status}
 
 
+def test_alerts_fail_the_build_where_they_are_the_gates(judged: Judged) -> None:
+    """Pages fail it, tickets warn, and what is suppressed is neither."""
+    project = replace(
+        judged.project,
+        variables={**judged.project.variables, "log_loss_gates": "alerts"},
+    )
+    result = project.invoke("test", "--select", "assert_no_pages", "assert_no_tickets")
+    gates = {"page": ("assert_no_pages", "fail"), "ticket": ("assert_no_tickets", "warn")}
+    assert outcomes_of(result) == dict(gates.values())
+    alerts = project.mart("log_loss_alerts")
+    is_open = alerts["is_current"] & ~alerts["is_suppressed"]
+    for severity, (test, _) in gates.items():
+        rows = failing_rows(project, result, test)
+        assert len(rows) == (is_open & (alerts["severity"] == severity)).sum() > 0
+        assert {"frozen", "freezing"}.isdisjoint(rows["model_name"])
+
+
 def test_a_failing_threshold_stops_no_other_node(judged: Judged) -> None:
     unhappy = {
         name: outcome

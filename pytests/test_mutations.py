@@ -1,0 +1,39 @@
+"""The breaks in mutations/ still apply; its run.py sees whether they are caught."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent / "mutations"))
+
+from mutations import MUTATIONS, ROOT, Mutation  # noqa: E402
+
+
+def named(mutation: Mutation) -> str:
+    return mutation.name.replace(" ", "_")
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=named)
+def test_a_break_applies(mutation: Mutation) -> None:
+    text = (ROOT / mutation.file).read_text()
+    assert text.count(mutation.old) == 1
+    assert mutation.old != mutation.new
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=named)
+def test_its_test_is_there(mutation: Mutation) -> None:
+    path, _, node = mutation.test.split()[0].partition("::")
+    text = (ROOT / path).read_text()
+    assert not node or f"def {node.partition('[')[0]}(" in text
+
+
+def test_names_are_unique() -> None:
+    names = [mutation.name for mutation in MUTATIONS]
+    assert len(names) == len(set(names))
+
+
+def test_there_are_enough() -> None:
+    assert len(MUTATIONS) >= 40
