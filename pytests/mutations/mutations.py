@@ -722,7 +722,7 @@ MUTATIONS: list[Mutation] = [
         DRIFT_CELLS,
         "coalesce(ranges.group_number, categories.group_number, 0)",
         "coalesce(ranges.group_number, categories.group_number, 1)",
-        test_of("drift", "feature_drift_is_what_it_says[flag]"),
+        test_of("drift", "cells_say_what_has_moved"),
     ),
     Mutation(
         "an index of two samples alike counts a cell too many",
