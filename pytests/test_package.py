@@ -28,7 +28,7 @@ class Demo:
 
     def invoke(self, *arguments: str, manifest: Manifest | None = None):
         os.environ["LOG_LOSS_DUCKDB_PATH"] = str(self.path)
-        # with the unit tests, and the tests of what is between inputs and marts
+        # with the tests of what is between inputs and marts
         os.environ["LOG_LOSS_DEVELOPMENT"] = "1"
         return dbtRunner(manifest).invoke(
             ["--no-use-colors", "--quiet", *arguments]
@@ -50,7 +50,8 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     demo = Demo(tmp_path_factory.mktemp("demo"))
-    result = demo.invoke("build")
+    # unit tests are run by test_unit_tests.py
+    result = demo.invoke("build", "--exclude-resource-type", "unit_test")
     assert result.success, messages(result)
     yield demo
     del os.environ["LOG_LOSS_DEVELOPMENT"]

@@ -1,7 +1,4 @@
-"""dbt's unit tests, those of one model at a time, with nothing but empty relations.
-
-test_package.py runs them too, in the build of the demo. Here a single one can be named.
-"""
+"""dbt's unit tests, those of one model at a time, with nothing but empty relations."""
 
 from __future__ import annotations
 
