@@ -279,8 +279,6 @@ def spark(directory: Path, master: str = "local[2]") -> Iterator[Warehouse]:
             escapes=BACKSLASHED,
             storage="using parquet",
             takes_seeds=False,
-            # "assertion failed" in Spark 4.1's optimizer, on the literals of its inputs
-            excluded=("a_rare_class_does_not_hide_the_common_one",),
         )
     finally:
         session.stop()
