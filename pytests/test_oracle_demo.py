@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flights import whole_demo  # noqa: F401 - for the runbooks' tests
 from harness import LEDGER_ONLY, UserProject, copied
 from oracle import (
     GRAINS,

@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from harness import REPOSITORY, UserProject
-from test_oracle_demo import whole_demo  # noqa: F401 - fixture
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
@@ -49,7 +48,7 @@ def test_tables_of_rules_are_those_of_the_package() -> None:
 
 
 def test_the_rules_that_the_docs_name_are_the_ones_that_dbt_sees(
-    whole_demo: UserProject,  # noqa: F811
+    whole_demo: UserProject,
 ) -> None:
     """Each rule has a value in the demo's history, and no other has."""
     seen = whole_demo.rows("select distinct rule from int_log_loss__rule_statuses")
@@ -78,7 +77,7 @@ def test_page_has_the_common_shape(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_queries_run_on_the_demo(
-    whole_demo: UserProject,  # noqa: F811
+    whole_demo: UserProject,
     rule: str,
 ) -> None:
     counts = [rows_of(whole_demo, sql) for sql in queries_of(rule)]
@@ -86,7 +85,7 @@ def test_queries_run_on_the_demo(
 
 
 def test_queries_of_the_diagnosis_run_on_the_demo(
-    whole_demo: UserProject,  # noqa: F811
+    whole_demo: UserProject,
 ) -> None:
     blocks = re.findall(r"^```sql\n(.*?)^```$", DIAGNOSIS.read_text(), re.M | re.S)
     queries = [sql for sql in blocks if "{{" not in sql]
