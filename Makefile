@@ -31,7 +31,7 @@ test: $(VENV)/dev ## Every test: the suites in pytests/, then the linter
 test-quick: $(VENV)/dev ## Two minutes: the demo beside its oracle, the macros, changed SQL
 	$(PYTEST) -q $(QUICK:%=pytests/test_%.py)
 	changed=$$(git diff --name-only --diff-filter=d HEAD -- models tests | grep '\.sql$$' || true); \
-		test -z "$$changed" || $(BIN)/sqlfluff lint $$changed
+		test -z "$$changed" || $(BIN)/sqlfluff lint --processes 0 $$changed
 
 test-mutations: $(VENV)/dev ## Break the package in each listed place, and see a test fail
 	$(BIN)/python pytests/mutations/run.py $(MUTATION_OPTIONS)
@@ -52,7 +52,7 @@ test-dialects: $(VENV)-dialects/built $(VENV)-googlesql/built ## Compiled SQL, o
 		$(VENV)-dialects/bin/python -m pytest pytests/engines --engine dialects
 
 lint: $(VENV)/dev ## sqlfluff over the models and the data tests
-	$(BIN)/sqlfluff lint models tests
+	$(BIN)/sqlfluff lint --processes 0 models tests
 
 flights: $(VENV)/dev data/predictions.parquet ## The marts of the whole year: 336,776 flights
 	$(BIN)/python scripts/load_year.py data data/flights.duckdb
