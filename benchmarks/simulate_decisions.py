@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 SEED = 20_130_101
 
 ALPHA = 0.05
-JUDGED_DAYS = 7
+EVALUATION_DAYS = 7
 BASELINE_DAYS = 56
 GAP_DAYS = 14
 TREND_DAYS = 28
@@ -209,13 +209,13 @@ def look(candidate: Sums, baseline: Sums) -> Found:
     centre = difference - origin
     spread = moments[2] - 2 * centre * moments[1] + centre**2 * moments[0]
     between = np.where(
-        days >= JUDGED_DAYS, days / np.maximum(days - 1, 1) * np.maximum(spread, 0), 0
+        days >= EVALUATION_DAYS, days / np.maximum(days - 1, 1) * np.maximum(spread, 0), 0
     )
     variances = [welch.sum(-2), (pooled * np.cumsum(weight, -1)).sum(-2), between]
     candidate_count, baseline_count = (
         np.cumsum(side.count.sum(-2), -1) for side in sides
     )
-    first_week = sum(side.count.sum(-2) for side in sides)[..., :JUDGED_DAYS]
+    first_week = sum(side.count.sum(-2) for side in sides)[..., :EVALUATION_DAYS]
     return {
         "day_count": np.broadcast_to(days, whole.shape),
         "candidate_labeled_count": candidate_count,
@@ -255,7 +255,7 @@ def sequence(found: Found) -> Found:
     margin = np.maximum(0.05 * found["baseline_mean"], 0.01)
     sizes = [found["candidate_labeled_count"], found["serving_labeled_count"]]
     is_enough = (
-        (found["day_count"] >= JUDGED_DAYS)
+        (found["day_count"] >= EVALUATION_DAYS)
         & (found["overlap_share"] >= 0.8)
         & (np.minimum(*sizes) >= 300)
         & (found["rarest"] >= 10)
@@ -428,19 +428,19 @@ def verdicts(scopes: Sums, first: int) -> Found:
     The first axis is scopes: the whole version and then its cohorts. The baseline is the
     first 56 days. `first` is the last day of the first window.
     """
-    end = slice(first - JUDGED_DAYS + 1, None)
-    judged = windows(scopes.at(..., end), JUDGED_DAYS)
-    eligible = (judged.count >= 30) & (
-        np.minimum(judged.positives, judged.count - judged.positives) >= 10
+    end = slice(first - EVALUATION_DAYS + 1, None)
+    evaluated = windows(scopes.at(..., end), EVALUATION_DAYS)
+    eligible = (evaluated.count >= 30) & (
+        np.minimum(evaluated.positives, evaluated.count - evaluated.positives) >= 10
     )
     baseline = scopes.at(..., slice(0, BASELINE_DAYS))
     whole, whole_past = scopes.at(0), baseline_of(baseline.at(0))
-    overall = comparison(judged.at(slice(0, 1)), JUDGED_DAYS, whole_past)
+    overall = comparison(evaluated.at(slice(0, 1)), EVALUATION_DAYS, whole_past)
     cohorts = comparison(
-        judged.at(slice(1, None)),
-        JUDGED_DAYS,
+        evaluated.at(slice(1, None)),
+        EVALUATION_DAYS,
         baseline_of(baseline.at(slice(1, None)), rests(baseline)),
-        rests(judged),
+        rests(evaluated),
     )
     allowance = np.maximum(BUDGET_RELATIVE * whole_past["mean"], BUDGET_ABSOLUTE)
 
@@ -728,7 +728,7 @@ def page_cell(
     shape: str, effect: float, correlation: float, runs: int, seed: int
 ) -> dict:
     rng = generator(seed, "pages", shape, effect, correlation)
-    first = BASELINE_DAYS + JUDGED_DAYS - 1
+    first = BASELINE_DAYS + EVALUATION_DAYS - 1
     counts: dict[str, list[np.ndarray]] = {}
     for size in chunks(runs):
         days = model_days(shape, effect, correlation, (size, first + 365), rng, seed)
@@ -848,12 +848,12 @@ def moving_findings(whole: Sums, first: int, policy: str) -> np.ndarray:
     Frozen: the baseline of the first significant window stays until the alert closes,
     7 days without a significant window, or for good.
     """
-    judged = windows(whole.at(..., slice(first - JUDGED_DAYS + 1, None)), JUDGED_DAYS)
+    evaluated = windows(whole.at(..., slice(first - EVALUATION_DAYS + 1, None)), EVALUATION_DAYS)
     if policy == "first":
         past = baseline_of(whole.at(..., slice(0, BASELINE_DAYS)))
-        return findings_of(judged, past)
-    count = judged.count.shape[-1]
-    start = first - JUDGED_DAYS + 1 - GAP_DAYS - BASELINE_DAYS
+        return findings_of(evaluated, past)
+    count = evaluated.count.shape[-1]
+    start = first - EVALUATION_DAYS + 1 - GAP_DAYS - BASELINE_DAYS
     span = slice(start, start + count + BASELINE_DAYS - 1)
     views = Sums(
         *(
@@ -863,10 +863,10 @@ def moving_findings(whole: Sums, first: int, policy: str) -> np.ndarray:
     )
     moving = {name: part[..., 0] for name, part in baseline_of(views).items()}
     if policy == "trailing":
-        return findings_of(judged, moving)
-    kept = np.zeros(judged.count.shape[0], int)
-    last = np.full(judged.count.shape[0], -np.inf)
-    found = np.zeros(judged.count.shape, np.int8)
+        return findings_of(evaluated, moving)
+    kept = np.zeros(evaluated.count.shape[0], int)
+    last = np.full(evaluated.count.shape[0], -np.inf)
+    found = np.zeros(evaluated.count.shape, np.int8)
     for day in range(count):
         is_open = np.isfinite(last)
         if policy == "trailing, frozen":
@@ -876,14 +876,14 @@ def moving_findings(whole: Sums, first: int, policy: str) -> np.ndarray:
             name: np.take_along_axis(part, kept[:, None], -1)
             for name, part in moving.items()
         }
-        found[:, day] = findings_of(judged.at(..., slice(day, day + 1)), past)[:, 0]
+        found[:, day] = findings_of(evaluated.at(..., slice(day, day + 1)), past)[:, 0]
         last[found[:, day] > 0] = day
     return found
 
 
-def findings_of(judged: Sums, past: Found) -> np.ndarray:
-    found = comparison(judged, JUDGED_DAYS, past)
-    everywhere = np.ones(judged.count.shape, bool)
+def findings_of(evaluated: Sums, past: Found) -> np.ndarray:
+    found = comparison(evaluated, EVALUATION_DAYS, past)
+    everywhere = np.ones(evaluated.count.shape, bool)
     return severity(found["relative_increase"], found, everywhere, 1, 0.1, 0.1)
 
 

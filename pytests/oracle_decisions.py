@@ -186,7 +186,7 @@ def baseline_of(
 
 
 def comparisons(oracle: Oracle, day: date) -> Iterator[tuple[tuple, dict]]:
-    """By version, scope and label: each judged window beside its baseline."""
+    """By version, scope and label: each evaluation window beside its baseline."""
     snapshot = oracle.as_of(day)
     lenders = versions_before(oracle, day)
     scopes = {(key[1], key[2], scope) for key, scope in snapshot.scopes_of_days}
@@ -309,7 +309,7 @@ def versions_before(oracle: Oracle, day: date) -> dict[tuple[str, str], list[str
     }
 
 
-def evaluation_dates(oracle: Oracle, count: int) -> list[date]:
+def as_of_dates(oracle: Oracle, count: int) -> list[date]:
     """The last dates on which anything was recorded, a week between them."""
     last = oracle.as_of_date
     return [last - timedelta(days=7 * number) for number in range(count)]

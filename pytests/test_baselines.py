@@ -16,7 +16,7 @@ from oracle_decisions import (
     comparison,
     comparisons,
     ending_windows,
-    evaluation_dates,
+    as_of_dates,
     trend,
     unlabeled_shares,
 )
@@ -38,7 +38,7 @@ def test_windows_and_baselines_are_scipys(
     weeks_ago: int,
 ) -> None:
     """As known on a date of the past: the rows recorded since do not count."""
-    day = evaluation_dates(oracle, 7)[weeks_ago]
+    day = as_of_dates(oracle, 7)[weeks_ago]
     expected = dict(comparisons(oracle, day))
     assert len(expected) > 10
     check(judged(whole_demo, "log_loss", day), expected)
@@ -50,7 +50,7 @@ def test_unlabeled_shares_are_scipys(
     oracle: Oracle,
     weeks_ago: int,
 ) -> None:
-    day = evaluation_dates(oracle, 7)[weeks_ago]
+    day = as_of_dates(oracle, 7)[weeks_ago]
     # without any spread a z is infinite here, and null there
     expected = {
         key: {name: value for name, value in found.items() if not is_infinite(value)}
@@ -67,8 +67,8 @@ def is_infinite(value: object) -> bool:
 def judged(whole_demo: UserProject, measure: str, day: date) -> dict[tuple, dict]:
     rows = whole_demo.rows(
         "select * from main.int_log_loss__baseline_comparisons"
-        f" where measure = '{measure}' and window_name = 'judged'"
-        f" and evaluation_date = date '{day}'"
+        f" where measure = '{measure}' and window_name = 'evaluation'"
+        f" and as_of_date = date '{day}'"
     )
     return {tuple(row[name] for name in KEY): row for row in rows}
 
@@ -78,13 +78,13 @@ def test_the_least_rise_that_could_be_found(whole_demo: UserProject) -> None:
     rows = whole_demo.rows(
         "select values_.*, comparisons.standard_error, comparisons.degrees_of_freedom,"
         " count(values_.p_value) over ("
-        "   partition by values_.rule, values_.evaluation_date,"
+        "   partition by values_.rule, values_.as_of_date,"
         "   values_.model_name, values_.model_version) as tests"
         " from main.int_log_loss__rule_statuses as values_"
         " join main.int_log_loss__baseline_comparisons as comparisons"
-        " using (evaluation_date, model_name, model_version, cohort_name, cohort_value,"
+        " using (as_of_date, model_name, model_version, cohort_name, cohort_value,"
         "   label)"
-        " where window_name = 'judged' and measure = case rule"
+        " where window_name = 'evaluation' and measure = case rule"
         "   when 'label_coverage_drop' then 'unlabeled_share' else 'log_loss' end"
         " and rule in ('mean_log_loss_increase', 'cohort_log_loss_increase',"
         "   'class_log_loss_increase', 'label_coverage_drop')"
@@ -110,7 +110,7 @@ def test_weighted_losses_are_a_ratio_over_days(
     snapshot = oracle.as_of(day)
     rows = whole_demo.rows(
         "select * from main.int_log_loss__rule_values_losses"
-        f" where rule = 'weighted_log_loss' and evaluation_date = date '{day}'"
+        f" where rule = 'weighted_log_loss' and as_of_date = date '{day}'"
         " and decided_status is null"
     )
     assert rows
@@ -148,7 +148,7 @@ def test_burn_rates_are_numpys(
     oracle: Oracle,
     weeks_ago: int,
 ) -> None:
-    day = evaluation_dates(oracle, 7)[weeks_ago]
+    day = as_of_dates(oracle, 7)[weeks_ago]
     expected = {}
     for key, _, window, baseline in ending_windows(oracle, day, (1, 3, 7, 14, 28)):
         if window.days and baseline:
@@ -164,7 +164,7 @@ def test_burn_rates_are_numpys(
             }
     rows = whole_demo.rows(
         "select * from main.int_log_loss__baseline_comparisons"
-        f" where window_name <> 'judged' and evaluation_date = date '{day}'"
+        f" where window_name <> 'evaluation' and as_of_date = date '{day}'"
     )
     names = ("model_name", "model_version", "window_days")
     assert len(expected) >= 10
@@ -177,7 +177,7 @@ def test_trends_are_scipys(
     oracle: Oracle,
     weeks_ago: int,
 ) -> None:
-    day = evaluation_dates(oracle, 7)[weeks_ago]
+    day = as_of_dates(oracle, 7)[weeks_ago]
     expected = {}
     for key, days, window, _ in ending_windows(oracle, day, (28,)):
         if len(window.days) >= 14:
@@ -189,7 +189,7 @@ def test_trends_are_scipys(
             }
     rows = whole_demo.rows(
         "select * from main.int_log_loss__rule_values_comparisons"
-        f" where rule = 'log_loss_trend' and evaluation_date = date '{day}'"
+        f" where rule = 'log_loss_trend' and as_of_date = date '{day}'"
     )
     assert expected
     check({(row["model_name"], row["model_version"]): row for row in rows}, expected)
@@ -199,11 +199,11 @@ def test_the_budget_is_what_was_known_first(whole_demo: UserProject) -> None:
     """Each date's rows are those of the first evaluation that ended with it."""
     rates = whole_demo.rows(
         "select * from main.int_log_loss__baseline_comparisons"
-        " where window_name <> 'judged' order by evaluation_date desc"
+        " where window_name <> 'evaluation' order by as_of_date desc"
     )
     first = {
         (row["window_end_date"], row["model_name"], row["model_version"]): row[
-            "evaluation_date"
+            "as_of_date"
         ]
         for row in rates
     }

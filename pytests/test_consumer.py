@@ -180,7 +180,7 @@ def true_outcomes(landed_before: str = "9999") -> pd.DataFrame:
     return latest.query("label != ''")[["scoring_id", "model", "label", "decided_at"]]
 
 
-def judged_scores() -> pd.DataFrame:
+def evaluated_scores() -> pd.DataFrame:
     """Every accepted score with its outcome, if it has one."""
     scores = accepted_scores().merge(
         true_outcomes(), on=["scoring_id", "model"], how="left", validate="many_to_one"
@@ -209,7 +209,7 @@ def sklearn_log_loss(rows: pd.DataFrame, weight: str | None = None) -> float:
 def expected_means(grain: list[str]) -> pd.DataFrame:
     """Counts and losses of every group, as the marts name them."""
     records = []
-    for key, rows in judged_scores().groupby(grain):
+    for key, rows in evaluated_scores().groupby(grain):
         labeled = rows.dropna(subset=["label"])
         records.append(
             {
@@ -338,7 +338,7 @@ def test_coverage_at_an_age_goes_by_the_time_of_loading(bank: Bank) -> None:
 
 def test_scored_predictions_show_each_request_once(bank: Bank) -> None:
     scored = bank.mart("log_loss_scored_predictions")
-    expected = judged_scores()
+    expected = evaluated_scores()
     assert len(scored) == len(expected)
     assert scored["label"].notna().sum() == expected["label"].notna().sum()
     assert {"country", "channel"} <= set(scored.columns)

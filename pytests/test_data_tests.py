@@ -105,7 +105,7 @@ def without_loaded_at(rows: Iterable[dict]) -> list[dict]:
     return [{**row, "loaded_at": None} for row in rows if row["loaded_at"] is None]
 
 
-def judged_by(test: str, project: UserProject) -> tuple[str, pd.DataFrame]:
+def evaluated_by(test: str, project: UserProject) -> tuple[str, pd.DataFrame]:
     """How a data test ended and the rows that it returned."""
     result = project.invoke("test", "--select", test)
     assert test in outcomes_of(result), messages(result)
@@ -149,7 +149,7 @@ def built_without_load_times(tmp_path_factory: pytest.TempPathFactory) -> UserPr
 
 @pytest.mark.parametrize("test", [CONSERVED, COMPLETE])
 def test_sound_data_pass(built: UserProject, test: str) -> None:
-    assert judged_by(test, built)[0] == "pass"
+    assert evaluated_by(test, built)[0] == "pass"
 
 
 def test_sound_data_that_came_in_one_load_pass(
@@ -208,7 +208,7 @@ def test_an_entry_too_many_or_too_few_is_found(
         )
         """
     )
-    status, found = judged_by(CONSERVED, project)
+    status, found = evaluated_by(CONSERVED, project)
     assert status == "fail"
     (row,) = found.to_dict("records")
     assert (row["source"], row["model_name"]) == (source, "card")
@@ -241,7 +241,7 @@ def test_rows_behind_the_lookback_are_named_and_the_command_heals_them(
     tomorrow = prediction("tomorrow", LAST_DAY + 1)
     load(project, [*LATE_PREDICTIONS, tomorrow], LATE_LABELS, append=True)
     project.run()
-    status, found = judged_by(COMPLETE, project)
+    status, found = evaluated_by(COMPLETE, project)
     assert status == "warn"
     rows = found[["source", "model_name", "recorded_date"]].itertuples(index=False)
     assert {(source, model, loaded.date()) for source, model, loaded in rows} == {
@@ -269,8 +269,8 @@ def test_rows_that_came_in_since_the_run_are_not_missed_yet(
     project = copied(built_without_load_times, tmp_path)
     fresh = [prediction("fresh", LAST_DAY), prediction("fresher", LAST_DAY + 1)]
     load(project, fresh, [label("r19", "1", LAST_DAY)], append=True)
-    assert judged_by(COMPLETE, project)[0] == "pass"
-    assert judged_by(CONSERVED, project)[0] == "pass"
+    assert evaluated_by(COMPLETE, project)[0] == "pass"
+    assert evaluated_by(CONSERVED, project)[0] == "pass"
 
 
 def test_rows_deleted_since_they_were_processed_are_named(
@@ -280,7 +280,7 @@ def test_rows_deleted_since_they_were_processed_are_named(
     project.query(
         "delete from raw.predictions where request_id = 'r5' and model_version = '2'"
     )
-    status, found = judged_by(COMPLETE, project)
+    status, found = evaluated_by(COMPLETE, project)
     assert status == "warn"
     (row,) = found.to_dict("records")
     assert (row["source"], row["model_name"]) == ("predictions", "card")

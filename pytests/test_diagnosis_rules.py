@@ -15,7 +15,7 @@ from oracle import OVERALL, Oracle, Scored, Snapshot, labeled, predicted_positio
 from oracle_decisions import (
     Series,
     baseline_of,
-    evaluation_dates,
+    as_of_dates,
     versions_before,
 )
 
@@ -80,7 +80,7 @@ def test_excess_over_what_scores_promise(
     oracle: Oracle,
     weeks_ago: int,
 ) -> None:
-    day = evaluation_dates(oracle, 7)[weeks_ago]
+    day = as_of_dates(oracle, 7)[weeks_ago]
     snapshot, expected = oracle.as_of(day), {}
     lenders = versions_before(oracle, day)
     for model, version in lenders:
@@ -125,7 +125,7 @@ def test_excess_over_what_scores_promise(
         (row["rule"], row["model_name"], row["model_version"]): row
         for row in whole_demo.rows(
             "select * from main.int_log_loss__calibration_tests"
-            f" where evaluation_date = date '{day}'"
+            f" where as_of_date = date '{day}'"
         )
     }
     assert actual.keys() == expected.keys()
@@ -135,7 +135,7 @@ def test_excess_over_what_scores_promise(
             assert actual[key][name] == pytest.approx(value, rel=1e-9), (key, name)
 
 
-def judged_losses(
+def evaluated_losses(
     oracle: Oracle,
     day: date,
     row: dict,
@@ -151,17 +151,17 @@ def test_percentiles_lie_between_ranks(
     oracle: Oracle,
     weeks_ago: int,
 ) -> None:
-    day = evaluation_dates(oracle, 7)[weeks_ago]
+    day = as_of_dates(oracle, 7)[weeks_ago]
     rows = whole_demo.rows(
         "select * from main.int_log_loss__rule_values_losses"
         " where rule in ('p95_log_loss', 'p99_log_loss') and decided_status is null"
-        f" and evaluation_date = date '{day}'"
+        f" and as_of_date = date '{day}'"
     )
     assert {row["rule"] for row in rows} == {"p95_log_loss", "p99_log_loss"}
     bounded = 0
     for row in rows:
         q = float(row["rule"][1:3]) / 100
-        losses = judged_losses(oracle, day, row)
+        losses = evaluated_losses(oracle, day, row)
         n = len(losses)
         assert row["labeled_count"] == n
         exact = np.quantile(losses, q, method="inverted_cdf")
@@ -210,16 +210,16 @@ def test_every_date_has_its_own_drift(whole_demo: UserProject) -> None:
     """One row per date, of the last 7 days with predictions, and none for the quiet."""
     rows = whole_demo.rows(
         "select * from main.int_log_loss__rule_statuses where rule = 'score_drift'"
-        " order by model_name, model_version, evaluation_date"
+        " order by model_name, model_version, as_of_date"
     )
     assert len(rows) > 50
     assert {row["cohort_name"] for row in rows} == {"all"}
     for row in rows:
-        age = (row["evaluation_date"] - row["window_end_date"]).days
+        age = (row["as_of_date"] - row["window_end_date"]).days
         assert 0 <= age < 7
         assert (row["window_end_date"] - row["window_start_date"]).days == 6
     keys = [
-        (row["model_name"], row["model_version"], row["evaluation_date"]) for row in rows
+        (row["model_name"], row["model_version"], row["as_of_date"]) for row in rows
     ]
     assert all(left < right for left, right in pairwise(keys))
 

@@ -245,14 +245,14 @@ def test_every_date_knows_the_rows_that_had_come_by_then(
     found = project.rows(
         "select * from main.int_log_loss__drifts as drifts"
         " inner join main.int_log_loss__drift_windows as windows"
-        " using (model_name, model_version, metric_date, window_days, known_by)"
-        " order by known_by, metric_date, window_days, model_version, feature"
+        " using (model_name, model_version, metric_date, window_days, as_of_date)"
+        " order by as_of_date, metric_date, window_days, model_version, feature"
     )
     # from 14 days and the week after them on
-    assert len({row["known_by"] for row in found}) == DAYS - 20
+    assert len({row["as_of_date"] for row in found}) == DAYS - 20
     is_partial = 0
     for row in found[::11]:
-        known = frame[frame["known"] <= (row["known_by"] - FIRST).days]
+        known = frame[frame["known"] <= (row["as_of_date"] - FIRST).days]
         feature = row["feature"]
         if feature == "(score)":
             check(row, known, "score", "score")
@@ -281,12 +281,12 @@ def test_the_reference_is_the_first_days_or_the_version_before(
     assert {row["reference_end_date"] for row in lent} == {FIRST + days(69)}
 
 
-def reference_days(baseline: object, first_judged: int) -> range | None:
+def reference_days(baseline: object, first_evaluated: int) -> range | None:
     """Those of v1, which was asked on each of its 70 days."""
     if baseline == "trailing":
-        last = first_judged - 14
+        last = first_evaluated - 14
         return range(max(last - 28, 0), last) if last >= 14 else None
-    last = min(25, first_judged)
+    last = min(25, first_evaluated)
     return range(5, last) if last - 5 >= 7 else None
 
 

@@ -138,7 +138,7 @@ def lenders(lives: UserProject, model: str, version: str) -> set[str]:
 def test_without_any_past_the_status_says_so(lives: UserProject) -> None:
     now = (
         "where model_name = 'only_brief' and model_version = 'v2'"
-        f" and evaluation_date = date '{START + timedelta(days=17):%Y-%m-%d}'"
+        f" and as_of_date = date '{START + timedelta(days=17):%Y-%m-%d}'"
     )
     statuses = lives.rows(
         f"select status from main.int_log_loss__rule_statuses {now}"

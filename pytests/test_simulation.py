@@ -300,7 +300,7 @@ class Version:
         allowance = max(0.1 * np.concatenate(self.whole[:56]).mean(), 0.01)
         return min(long["increase"], short["increase"]) / allowance, long
 
-    def is_judged(self, end: int, cohort: int | None = None) -> bool:
+    def is_evaluated(self, end: int, cohort: int | None = None) -> bool:
         flags = self.all_flags if cohort is None else self.flags[cohort]
         here = np.concatenate(flags[end - 6 : end + 1])
         return len(here) >= 30 and 10 <= here.sum() <= len(here) - 10
@@ -355,7 +355,7 @@ def test_verdicts_test_what_the_oracle_tests(
     for end in range(first, count):
         step = end - first
         week = version.against_past(end, 7)
-        judged = [version.is_judged(end, cohort) for cohort in cohorts]
+        judged = [version.is_evaluated(end, cohort) for cohort in cohorts]
         by_cohort = [version.against_past(end, 7, cohort) for cohort in cohorts]
         expected = [
             [(week["relative_increase"], week)],
@@ -374,7 +374,7 @@ def test_verdicts_test_what_the_oracle_tests(
             assert values == pytest.approx([value for value, _ in told], rel=1e-9)
             assert p == pytest.approx([test["p_value"] for _, test in told], rel=1e-9)
             assert eligible.tolist() == (
-                judged if is_cohorts else [version.is_judged(end)]
+                judged if is_cohorts else [version.is_evaluated(end)]
             )
             assert (tests[0, step] if is_cohorts else tests) == (
                 sum(judged) if is_cohorts else 1
@@ -391,7 +391,7 @@ def test_verdicts_are_those_of_the_rules(
     expected: dict[str, list] = {name: [] for name in actual}
     cohort_findings: list[list[int]] = [[] for _ in version.cohorts]
     for end in range(first, count):
-        assert version.is_judged(end)
+        assert version.is_evaluated(end)
         week = version.against_past(end, 7)
         values = week["relative_increase"], week["increase"], week["p_value"]
         expected["mean_log_loss_increase"].append(finding(*values, 0.1, 0.1))
@@ -407,7 +407,7 @@ def test_verdicts_are_those_of_the_rules(
         expected["log_loss_trend"].append(
             finding(share, line["rise"], line["p_value"], 0.1, np.inf)
         )
-        judged = [version.is_judged(end, cohort) for cohort in range(14)]
+        judged = [version.is_evaluated(end, cohort) for cohort in range(14)]
         for cohort, found in enumerate(cohort_findings):
             week = version.against_past(end, 7, cohort)
             p = min(1, week["p_value"] * sum(judged))

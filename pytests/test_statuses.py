@@ -8,7 +8,7 @@ import pytest
 
 from harness import UserProject, copied
 from oracle import Oracle
-from oracle_decisions import evaluation_dates
+from oracle_decisions import as_of_dates
 
 KEY = "rule model_name model_version cohort_name cohort_value label".split()
 
@@ -20,13 +20,13 @@ def test_later_rows_do_not_change_a_verdict(
     weeks_ago: int,
     tmp_path: Path,
 ) -> None:
-    day = evaluation_dates(oracle, 10)[weeks_ago]
+    day = as_of_dates(oracle, 10)[weeks_ago]
 
     def statuses(project: UserProject) -> dict[tuple, dict]:
         rows = project.rows(
             "select * from main.int_log_loss__rule_statuses"
             # looked for on the as-of date alone
-            f" where evaluation_date = date '{day}' and rule <> 'non_finite_count'"
+            f" where as_of_date = date '{day}' and rule <> 'non_finite_count'"
         )
         return {tuple(row[name] for name in KEY): row for row in rows}
 

@@ -563,7 +563,7 @@ def test_a_rare_class_does_not_keep_the_common_one_from_judgement(
     lower = mean * math.exp(-1.959963984540054 * error / mean)
     expected = lower * len(negatives) / len(labels)
     # where all losses are equal, their deviation is the rounding of a sum of squares
-    assert row["judged_value"] == pytest.approx(expected, rel=1e-7)
+    assert row["evaluated_value"] == pytest.approx(expected, rel=1e-7)
 
 
 def test_value_and_limits_of_a_row_with_both(judged: Judged) -> None:

@@ -15,7 +15,7 @@ from harness import (
     scratch_project,
 )
 from oracle import OVERALL, Oracle
-from oracle_decisions import Series, evaluation_dates
+from oracle_decisions import Series, as_of_dates
 
 METRICS = [
     ("flight_late", "v1", " Validation_Log_Loss", 0.30, datetime(2013, 5, 2)),
@@ -88,11 +88,11 @@ def test_whole_versions_are_compared_with_it(
     validated: UserProject, oracle: Oracle
 ) -> None:
     checked = 0
-    for day in evaluation_dates(oracle, 8):
+    for day in as_of_dates(oracle, 8):
         rows = validated.rows(
             "select * from main.int_log_loss__baseline_comparisons"
-            " where window_name = 'judged' and baseline_source = 'validation'"
-            f" and evaluation_date = date '{day}'"
+            " where window_name = 'evaluation' and baseline_source = 'validation'"
+            f" and as_of_date = date '{day}'"
         )
         for row in rows:
             assert (row["model_name"], row["measure"]) == ("flight_late", "log_loss")
@@ -156,7 +156,7 @@ def test_metrics_that_cannot_be_are_named(validated: UserProject) -> None:
 
 
 def test_the_ratio_to_it(validated: UserProject, oracle: Oracle) -> None:
-    """The interval of the mean loss of the judged days, over what training measured."""
+    """The interval of the mean loss of the evaluated days, over what training measured."""
     rows = validated.rows(
         "select * from main.int_log_loss__rule_statuses"
         " where rule = 'validation_log_loss_ratio'"
@@ -167,7 +167,7 @@ def test_the_ratio_to_it(validated: UserProject, oracle: Oracle) -> None:
     }
     for row in rows[::9]:
         known = KNOWN[row["model_version"]]
-        snapshot = oracle.as_of(row["evaluation_date"])
+        snapshot = oracle.as_of(row["as_of_date"])
         series = Series(snapshot, "flight_late", row["model_version"], OVERALL)
         losses = np.concatenate([series.losses(day) for day in series.judged()])
         assert row["labeled_count"] == len(losses)
@@ -178,7 +178,7 @@ def test_the_ratio_to_it(validated: UserProject, oracle: Oracle) -> None:
         error = losses.std(ddof=1) / np.sqrt(len(losses)) / losses.mean()
         lower = row["value"] * np.exp(-stats.norm.isf(0.025) * error)
         assert row["ci_lower"] == pytest.approx(lower, rel=1e-9)
-        assert row["judged_value"] == row["ci_lower"]
+        assert row["evaluated_value"] == row["ci_lower"]
     assert any(row["ci_lower"] is not None for row in rows[::9])
 
 

@@ -209,8 +209,8 @@ def test_the_storms_are_no_page(
         mean, base, z_rows, z_days, p_value = connection.execute(
             "select mean_value, baseline_mean, z_rows, z_days, p_value"
             " from int_log_loss__baseline_comparisons"
-            " where evaluation_date = date '2013-07-05' and measure = 'log_loss'"
-            " and window_name = 'judged' and model_name = 'flight_late'"
+            " where as_of_date = date '2013-07-05' and measure = 'log_loss'"
+            " and window_name = 'evaluation' and model_name = 'flight_late'"
             " and model_version = 'v1' and cohort_name = 'all' and label = 'all'"
         ).fetchone()
         told = connection.execute(

@@ -17,7 +17,7 @@ counted as (
 
 ),
 
-judged as (
+checked as (
 
     select
         *,
@@ -82,6 +82,6 @@ select
     min_labeled_count,
     min_coverage,
     problem
-from judged
+from checked
 where problem is not null
 {% endtest %}

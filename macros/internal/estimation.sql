@@ -25,7 +25,7 @@
 {# What an estimate is of: a window of days of a version, as known on a date. #}
 {% macro estimate_keys() %}
     {{ return([
-        'metric_date', 'window_days', 'model_name', 'model_version', 'age_days', 'known_on'
+        'metric_date', 'window_days', 'model_name', 'model_version', 'age_days', 'as_of_date'
     ]) }}
 {% endmacro %}
 
@@ -39,7 +39,7 @@
     `past_date_count`. Versions of a model are taken together, each
     by its predictions, days of different weekdays only where `weekday` is 0.
 
-    estimates: a CTE with the keys, `known_on`, `prediction_count` and `relative_error`,
+    estimates: a CTE with the keys, `as_of_date`, `prediction_count` and `relative_error`,
     which is null where the loss is not realised.
 #}
 {% macro with_past_errors(estimates, name) -%}
@@ -123,7 +123,7 @@ partition by
         on
             {{ log_loss.same_columns(keys, estimates, 'history') }}
             and {{ log_loss.add_days(
-                estimates ~ '.known_on', -estimation.horizon_days
+                estimates ~ '.as_of_date', -estimation.horizon_days
             ) }} = history.realised_date
 
 )
@@ -165,7 +165,7 @@ ladders as (
 
     select distinct
         model_name,
-        known_on,
+        as_of_date,
         label,
         is_weekly,
         late_share
@@ -190,7 +190,7 @@ class_days as (
     inner join ladders
         on
             estimate_days.model_name = ladders.model_name
-            and estimate_days.known_on = ladders.known_on
+            and estimate_days.as_of_date = ladders.as_of_date
 
 ),
 
@@ -224,7 +224,7 @@ class_cells as (
     left join completeness
         on
             class_days.model_name = completeness.model_name
-            and class_days.known_on = completeness.known_on
+            and class_days.as_of_date = completeness.as_of_date
             and class_days.label = completeness.label
             and class_days.ladder_weekday = completeness.weekday
             and class_days.member_age = completeness.age_days
@@ -487,12 +487,12 @@ reference_clock as (
 
 ),
 
-looks as (
+evaluations as (
 
     select distinct
         member_date as metric_date,
         {{ version | join(',\n        ') }},
-        known_on
+        as_of_date
     from {{ estimate_days }}
 
 ),
@@ -501,12 +501,12 @@ reference_ends as (
 
     select distinct
         {{ version | join(',\n        ') }},
-        known_on,
-        {{ log_loss.add_days('known_on', -horizon_days) }} as reference_end_date,
+        as_of_date,
+        {{ log_loss.add_days('as_of_date', -horizon_days) }} as reference_end_date,
         {{ log_loss.add_days(
-            'known_on', -(horizon_days + estimation.reference_days)
+            'as_of_date', -(horizon_days + estimation.reference_days)
         ) }} as before_reference_date
-    from looks
+    from evaluations
 
 ),
 
@@ -549,7 +549,7 @@ reference_days as (
 
     select
         {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
-        reference_ends.known_on,
+        reference_ends.as_of_date,
         count(*) as day_count
     from reference_ends
     inner join realised_days
@@ -559,7 +559,7 @@ reference_days as (
             and reference_ends.before_reference_date < realised_days.metric_date
     group by
         {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
-        reference_ends.known_on
+        reference_ends.as_of_date
 
 ),
 
@@ -567,7 +567,7 @@ reference_bins as (
 
     select
         {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
-        reference_ends.known_on,
+        reference_ends.as_of_date,
         realised_bins.bin,
         sum(realised_bins.labeled_count) as labeled_count,
         sum(realised_bins.loss_sum) as loss_sum,
@@ -581,10 +581,10 @@ reference_bins as (
     inner join reference_days
         on
             {{ log_loss.same_columns(version, 'reference_ends', 'reference_days') }}
-            and reference_ends.known_on = reference_days.known_on
+            and reference_ends.as_of_date = reference_days.as_of_date
     group by
         {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
-        reference_ends.known_on,
+        reference_ends.as_of_date,
         realised_bins.bin
 
 ),
@@ -593,7 +593,7 @@ references_of_bins as (
 
     select
         {{ version | join(',\n        ') }},
-        known_on,
+        as_of_date,
         bin,
         {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_loss,
         reference_days
@@ -627,51 +627,51 @@ predictions as (
 raw_sums as (
 
     select
-        looks.metric_date,
-        {{ log_loss.scope_columns('looks')[:2] | join(',\n        ') }},
-        looks.known_on,
+        evaluations.metric_date,
+        {{ log_loss.scope_columns('evaluations')[:2] | join(',\n        ') }},
+        evaluations.as_of_date,
         sum(predictions.prediction_count) as prediction_count,
         sum(predictions.entropy_sum) as entropy_sum,
         sum(predictions.entropy_variance_sum) as entropy_variance_sum
-    from looks
+    from evaluations
     inner join predictions
         on
-            looks.metric_date = predictions.metric_date
-            and {{ log_loss.same_columns(version, 'looks', 'predictions') }}
+            evaluations.metric_date = predictions.metric_date
+            and {{ log_loss.same_columns(version, 'evaluations', 'predictions') }}
             and predictions.grain = 'overall'
-            and looks.known_on >= predictions.recorded_date
+            and evaluations.as_of_date >= predictions.recorded_date
     group by
-        looks.metric_date,
-        {{ log_loss.scope_columns('looks')[:2] | join(',\n        ') }},
-        looks.known_on
+        evaluations.metric_date,
+        {{ log_loss.scope_columns('evaluations')[:2] | join(',\n        ') }},
+        evaluations.as_of_date
 
 ),
 
 recalibrated_sums as (
 
     select
-        looks.metric_date,
-        {{ log_loss.scope_columns('looks')[:2] | join(',\n        ') }},
-        looks.known_on,
+        evaluations.metric_date,
+        {{ log_loss.scope_columns('evaluations')[:2] | join(',\n        ') }},
+        evaluations.as_of_date,
         sum(predictions.prediction_count) as covered_count,
         sum(predictions.prediction_count * references_of_bins.mean_loss) as loss_sum,
         max(references_of_bins.reference_days) as reference_days
-    from looks
+    from evaluations
     inner join predictions
         on
-            looks.metric_date = predictions.metric_date
-            and {{ log_loss.same_columns(version, 'looks', 'predictions') }}
+            evaluations.metric_date = predictions.metric_date
+            and {{ log_loss.same_columns(version, 'evaluations', 'predictions') }}
             and predictions.grain = 'score_bin'
-            and looks.known_on >= predictions.recorded_date
+            and evaluations.as_of_date >= predictions.recorded_date
     inner join references_of_bins
         on
-            {{ log_loss.same_columns(version, 'looks', 'references_of_bins') }}
-            and looks.known_on = references_of_bins.known_on
+            {{ log_loss.same_columns(version, 'evaluations', 'references_of_bins') }}
+            and evaluations.as_of_date = references_of_bins.as_of_date
             and predictions.bin = references_of_bins.bin
     group by
-        looks.metric_date,
-        {{ log_loss.scope_columns('looks')[:2] | join(',\n        ') }},
-        looks.known_on
+        evaluations.metric_date,
+        {{ log_loss.scope_columns('evaluations')[:2] | join(',\n        ') }},
+        evaluations.as_of_date
 
 ),
 
@@ -680,7 +680,7 @@ label_free_sums as (
     select
         raw_sums.metric_date,
         {{ log_loss.scope_columns('raw_sums')[:2] | join(',\n        ') }},
-        raw_sums.known_on,
+        raw_sums.as_of_date,
         raw_sums.prediction_count,
         raw_sums.entropy_sum,
         raw_sums.entropy_variance_sum,
@@ -692,7 +692,7 @@ label_free_sums as (
         on
             raw_sums.metric_date = recalibrated_sums.metric_date
             and {{ log_loss.same_columns(version, 'raw_sums', 'recalibrated_sums') }}
-            and raw_sums.known_on = recalibrated_sums.known_on
+            and raw_sums.as_of_date = recalibrated_sums.as_of_date
 
 ),
 
@@ -714,7 +714,7 @@ label_free as (
             estimate_days.member_date = sums.metric_date
             and estimate_days.model_name = sums.model_name
             and estimate_days.model_version = sums.model_version
-            and estimate_days.known_on = sums.known_on
+            and estimate_days.as_of_date = sums.as_of_date
     group by
         {% for key in keys -%}
         estimate_days.{{ key }}{{ ',' if not loop.last }}

@@ -162,7 +162,7 @@
     What of a value limits apply to: its size, where they hold on both sides; of a drift
     index what is beyond that of two samples alike, which small ones have much of.
 #}
-{% macro judged_size() -%}
+{% macro evaluated_size() -%}
     case
         when rule in {{ log_loss.rules_with('is_two_sided', true) }} then abs(value)
         when rule in {{ log_loss.rules_with('is_drift', true) }}
@@ -192,26 +192,26 @@ and (
 
 
 {#
-    The losses of the judged days as known on each evaluation date.
+    The losses of the evaluated days as known on each as-of date.
 
-    Emits CTEs, the last of them judged_losses: one row per evaluation date, scope and
+    Emits CTEs, the last of them evaluated_losses: one row per as-of date, scope and
     label, and for all labels (`all`). `label_coverage` is that of the scope, whatever the
     label; `rarest_label_count` and the columns of the commonest class are null where no
     label is told apart, and the first for models of more than two classes. Standard
     deviations are those of samples, null below two labels. `clipped_loss_share` is the
     share of the loss that clipped rows add.
 #}
-{% macro judged_losses() -%}
+{% macro evaluated_losses() -%}
 {%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
 {%- set window -%}
-partition by evaluation_date, {{ log_loss.scope_columns() | join(', ') }}
+partition by as_of_date, {{ log_loss.scope_columns() | join(', ') }}
 {%- endset -%}
 {%- set sums = ['labeled_count', 'loss_sum', 'loss_squared_sum'] -%}
 {%- set epsilon = log_loss.double(log_loss.configuration().epsilon) -%}
-judged_sums as (
+evaluated_sums as (
 
     select
-        evaluation_date,
+        as_of_date,
         {{ scope }},
         label,
         start_date as window_start_date,
@@ -224,7 +224,7 @@ judged_sums as (
     from {{ ref('int_log_loss__evaluation_windows') }}
     where
         measure = 'log_loss'
-        and window_name = 'judged'
+        and window_name = 'evaluation'
 
 ),
 
@@ -237,7 +237,7 @@ ranked_classes as (
             {{ window }}
             order by labeled_count desc, label asc
         ) as class_rank
-    from judged_sums
+    from evaluated_sums
     where label <> 'all'
 
 ),
@@ -245,7 +245,7 @@ ranked_classes as (
 class_sums as (
 
     select
-        evaluation_date,
+        as_of_date,
         {{ scope }},
         {% for sum in sums -%}
         sum(case when class_rank = 1 then {{ sum }} end) as commonest_{{ sum }},
@@ -253,38 +253,38 @@ class_sums as (
         {{ log_loss.rarest_label_count() }} as rarest_label_count
     from ranked_classes
     group by
-        evaluation_date,
+        as_of_date,
         {{ scope }}
 
 ),
 
-judged_losses as (
+evaluated_losses as (
 
     select
-        judged_sums.evaluation_date,
-        {{ log_loss.scope_columns('judged_sums') | join(',\n        ') }},
-        judged_sums.label,
-        judged_sums.window_start_date,
-        judged_sums.window_end_date,
-        judged_sums.prediction_count,
-        judged_sums.labeled_count,
+        evaluated_sums.as_of_date,
+        {{ log_loss.scope_columns('evaluated_sums') | join(',\n        ') }},
+        evaluated_sums.label,
+        evaluated_sums.window_start_date,
+        evaluated_sums.window_end_date,
+        evaluated_sums.prediction_count,
+        evaluated_sums.labeled_count,
         max(
             case
-                when judged_sums.label = 'all'
+                when evaluated_sums.label = 'all'
                 then {{ log_loss.safe_divide(
-                    'judged_sums.labeled_count', 'judged_sums.prediction_count'
+                    'evaluated_sums.labeled_count', 'evaluated_sums.prediction_count'
                 ) }}
             end
         ) over (
             partition by
-                judged_sums.evaluation_date,
-                {{ log_loss.scope_columns('judged_sums') | join(', ') }}
+                evaluated_sums.as_of_date,
+                {{ log_loss.scope_columns('evaluated_sums') | join(', ') }}
         ) as label_coverage,
-        {{ log_loss.safe_divide('judged_sums.loss_sum', 'judged_sums.labeled_count') }}
+        {{ log_loss.safe_divide('evaluated_sums.loss_sum', 'evaluated_sums.labeled_count') }}
             as mean_log_loss,
         {{ log_loss.sample_stddev(
-            'judged_sums.loss_sum', 'judged_sums.loss_squared_sum',
-            'judged_sums.labeled_count'
+            'evaluated_sums.loss_sum', 'evaluated_sums.loss_squared_sum',
+            'evaluated_sums.labeled_count'
         ) }} as log_loss_stddev,
         cast(class_sums.rarest_label_count as {{ dbt.type_bigint() }})
             as rarest_label_count,
@@ -299,13 +299,13 @@ judged_losses as (
         ) }} as commonest_log_loss_stddev,
         -- a clipped row is one whose label had epsilon, and no more, of the probability
         {{ log_loss.safe_divide(
-            'judged_sums.clipped_count * (-ln(' ~ epsilon ~ '))', 'judged_sums.loss_sum'
+            'evaluated_sums.clipped_count * (-ln(' ~ epsilon ~ '))', 'evaluated_sums.loss_sum'
         ) }} as clipped_loss_share
-    from judged_sums
+    from evaluated_sums
     left join class_sums
         on
-            judged_sums.evaluation_date = class_sums.evaluation_date
-            and {{ log_loss.same_scope('judged_sums', 'class_sums') }}
+            evaluated_sums.as_of_date = class_sums.as_of_date
+            and {{ log_loss.same_scope('evaluated_sums', 'class_sums') }}
 
 )
 {%- endmacro %}
@@ -318,7 +318,7 @@ judged_losses as (
         rule        SQL of the rule's name
         from        the CTE that has its value; `where`: which rows of it
         value       SQL of the value, `sample`: of the number of rows that it rests on
-        judged_by   how limits are held against it: as it is (not given); `mean`, by the
+        evaluated_by   how limits are held against it: as it is (not given); `mean`, by the
                     interval of a mean loss; `interval`, by one that the CTE has; `test`,
                     only where its p_value is low enough
         scale       of a test: `log` or `share`, from which the least rise that it could
@@ -330,7 +330,7 @@ judged_losses as (
 {%- for measure in measures -%}
 select
     {{ measure.rule }} as rule,
-    evaluation_date,
+    as_of_date,
     {{ log_loss.scope_columns() | join(',\n    ') }},
     label,
     window_start_date,
@@ -339,7 +339,7 @@ select
     cast({{ measure.sample }} as {{ dbt.type_bigint() }}) as sample_count,
     cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
     label_coverage,
-    {%- if measure.judged_by == 'mean' %}
+    {%- if measure.evaluated_by == 'mean' %}
     {%- for side in ['lower', 'upper'] %}
     {{ log_loss.confidence_interval(
         side, 'mean_log_loss', 'log_loss_stddev', 'labeled_count', 'rarest_label_count'
@@ -352,11 +352,11 @@ select
         'commonest_labeled_count'
     ) | indent(4) }} / nullif(labeled_count, 0) as commonest_ci_lower,
     {%- else %}
-    {{ 'ci_lower' if measure.judged_by == 'interval' else null_double }} as ci_lower,
-    {{ 'ci_upper' if measure.judged_by == 'interval' else null_double }} as ci_upper,
+    {{ 'ci_lower' if measure.evaluated_by == 'interval' else null_double }} as ci_lower,
+    {{ 'ci_upper' if measure.evaluated_by == 'interval' else null_double }} as ci_upper,
     {{ null_double }} as commonest_ci_lower,
     {%- endif %}
-    {%- if measure.judged_by == 'test' %}
+    {%- if measure.evaluated_by == 'test' %}
     increase,
     baseline_value,
     baseline_source,
@@ -379,9 +379,9 @@ select
     {{ null_double }} as degrees_of_freedom,
     {%- endif %}
     {{ '1 = 1' if measure.scale == 'log' else '1 = 0' }} as is_relative,
-    {{ '1 = 1' if measure.judged_by in ('mean', 'interval') else '1 = 0' }}
+    {{ '1 = 1' if measure.evaluated_by in ('mean', 'interval') else '1 = 0' }}
         as is_estimate,
-    {{ '1 = 1' if measure.judged_by == 'test' else '1 = 0' }} as is_tested,
+    {{ '1 = 1' if measure.evaluated_by == 'test' else '1 = 0' }} as is_tested,
     {{ measure.status or 'cast(null as ' ~ dbt.type_string() ~ ')' }}
         as decided_status
 from {{ measure.from }}

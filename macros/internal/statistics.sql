@@ -83,19 +83,19 @@ case when {{ variance_sum }} > 0 then {{ variance_sum }} else {{ squared_sum }} 
 
 {#
     The logistic fit of Platt on cells of rows that share a score's logit: Newton's method,
-    a CTE for each look at all cells.
+    a CTE for each step at all cells.
 
-    Emits the CTEs look_0 .. look_(N-1). Each has, per fit, the best point so far
+    Emits the CTEs step_0 .. step_(N-1). Each has, per fit, the best point so far
     (`best_intercept`, `best_slope`) with its loss, and the step from there. A point that is
     worse is left, and the step to it halved. The first point is 0 and 1, the scores as they
     are, or where the share of events alone would have lost less, that and a slope of 0: far
     from the best slope Newton's steps overshoot.
-    Each look reads the one before once: some engines write a CTE out wherever it is named.
+    Each step reads the one before once: some engines write a CTE out wherever it is named.
 
     cells: a CTE with the keys, `logit`, `is_event` and `row_count`.
     keys: what tells the fits apart.
 #}
-{% macro recalibration_looks(cells, keys, looks) -%}
+{% macro recalibration_steps(cells, keys, steps) -%}
 {%- set carried = [
     'best_intercept', 'best_slope', 'best_loss', 'first_loss', 'intercept_step',
     'slope_step',
@@ -126,7 +126,7 @@ starting_points as (
 ),
 
 -- nothing is known to be worse yet
-start_of_looks as (
+start_of_steps as (
 
     select
         {{ keys | join(',\n        ') }},
@@ -148,9 +148,9 @@ start_of_looks as (
 
 ),
 
-{% for look in range(looks) -%}
-{%- set before = 'look_' ~ (look - 1) if look > 0 else 'start_of_looks' -%}
-fitted_{{ look }} as (
+{% for step in range(steps) -%}
+{%- set before = 'step_' ~ (step - 1) if step > 0 else 'start_of_steps' -%}
+fitted_{{ step }} as (
 
     select
         {% for key in keys -%}
@@ -171,7 +171,7 @@ fitted_{{ look }} as (
 
 ),
 
-shares_{{ look }} as (
+shares_{{ step }} as (
 
     select
         *,
@@ -179,11 +179,11 @@ shares_{{ look }} as (
         {{ log_loss.softplus(
             'case when is_event = 1 then -fitted_logit else fitted_logit end'
         ) | indent(8) }} as loss
-    from fitted_{{ look }}
+    from fitted_{{ step }}
 
 ),
 
-sums_{{ look }} as (
+sums_{{ step }} as (
 
     select
         {{ keys | join(',\n        ') }},
@@ -196,7 +196,7 @@ sums_{{ look }} as (
         sum(row_count * share * (1 - share)) as hessian_00,
         sum(row_count * share * (1 - share) * logit) as hessian_01,
         sum(row_count * share * (1 - share) * logit * logit) as hessian_11
-    from shares_{{ look }}
+    from shares_{{ step }}
     group by {{ keys | join(', ') }}
 
 ),
@@ -208,7 +208,7 @@ sums_{{ look }} as (
     'slope': 'hessian_01 * gradient_0 - hessian_00 * gradient_1',
 } %}
 
-look_{{ look }} as (
+step_{{ step }} as (
 
     select
         {{ keys | join(',\n        ') }},
@@ -229,7 +229,7 @@ look_{{ look }} as (
             else {{ name }}_step / 2
         end as {{ name }}_step{{ ',' if not loop.last }}
         {% endfor %}
-    from sums_{{ look }}
+    from sums_{{ step }}
 
 ){{ ',\n\n' if not loop.last }}
 {%- endfor -%}
@@ -245,25 +245,25 @@ look_{{ look }} as (
     two over the number of days, from 0 to 0.8. Student's t of
     max(4, n (1 - r)/(1 + r) - 2) degrees of freedom, one-sided.
 
-    Emits CTEs, the last of them fitted_trends: per evaluation date and scope with
+    Emits CTEs, the last of them fitted_trends: per as-of date and scope with
     labels on half of the days `start_date`, `end_date`, `labeled_count`,
     `mean_log_loss`, the `rise` over the window's length, in nats, and its `p_value`.
 
-    days: a CTE with `evaluation_date`, the scope, `metric_date`, `labeled_count`, above
+    days: a CTE with `as_of_date`, the scope, `metric_date`, `labeled_count`, above
     0, and `loss_sum`.
     length: that of the window in days.
 #}
 {% macro fitted_trends(days, length) -%}
 {%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
 {%- set window -%}
-partition by evaluation_date, {{ log_loss.scope_columns() | join(', ') }}
+partition by as_of_date, {{ log_loss.scope_columns() | join(', ') }}
 {%- endset -%}
 trend_days as (
 
     select
         *,
         loss_sum / labeled_count as day_mean,
-        {{ log_loss.double(log_loss.days_between('metric_date', 'evaluation_date')) }}
+        {{ log_loss.double(log_loss.days_between('metric_date', 'as_of_date')) }}
             as days_ago
     from {{ days }}
 
@@ -308,7 +308,7 @@ trend_residuals as (
 trend_sums as (
 
     select
-        evaluation_date,
+        as_of_date,
         {{ scope }},
         min(metric_date) as start_date,
         max(metric_date) as end_date,
@@ -324,7 +324,7 @@ trend_sums as (
         ) }} + {{ log_loss.safe_divide('2', 'count(*)') }} as unbounded_autocorrelation
     from trend_residuals
     group by
-        evaluation_date,
+        as_of_date,
         {{ scope }}
     having count(*) >= {{ (length / 2) | int }}
 
@@ -379,7 +379,7 @@ trend_deviates as (
 fitted_trends as (
 
     select
-        evaluation_date,
+        as_of_date,
         {{ scope }},
         start_date,
         end_date,

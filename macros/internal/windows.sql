@@ -1,5 +1,5 @@
 {#
-    The windows that end with the last judged day: those of the error budget. The longest
+    The windows that end with the last evaluated day: those of the error budget. The longest
     is also the one that a trend is fitted to.
 #}
 {% macro window_lengths() %}

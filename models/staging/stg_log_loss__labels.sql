@@ -53,7 +53,7 @@ classified as (
 
 ),
 
-judged as (
+checked as (
 
     select
         *,
@@ -81,7 +81,7 @@ dated as (
             when loaded_at <= {{ log_loss.day_after(log_loss.utc_now()) }}
             then loaded_at
         end as recorded_at
-    from judged
+    from checked
 
 )
 

@@ -93,7 +93,7 @@ loaded as (
 
 ),
 
-judged as (
+checked as (
 
     select
         *,
@@ -151,7 +151,7 @@ dated as (
             when loaded_at <= {{ log_loss.day_after(log_loss.utc_now()) }}
             then loaded_at
         end as recorded_at
-    from judged
+    from checked
 
 )
 

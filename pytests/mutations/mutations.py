@@ -577,8 +577,8 @@ MUTATIONS: list[Mutation] = [
     Mutation(
         "a value at its limit is a breach",
         STATUSES,
-        "and not (sign * judged_value <= sign * warn_limit)",
-        "and not (sign * judged_value < sign * warn_limit)",
+        "and not (sign * evaluated_value <= sign * warn_limit)",
+        "and not (sign * evaluated_value < sign * warn_limit)",
         unit_tests("int_log_loss__rule_statuses"),
     ),
     Mutation(
@@ -642,8 +642,8 @@ MUTATIONS: list[Mutation] = [
     Mutation(
         "the budget is what was known last",
         BUDGET,
-        "min(evaluation_date) over (",
-        "max(evaluation_date) over (",
+        "min(as_of_date) over (",
+        "max(as_of_date) over (",
         test_of("baselines", "the_budget_is_what_was_known_first"),
     ),
     Mutation(
@@ -685,7 +685,7 @@ MUTATIONS: list[Mutation] = [
         "the dedupe key changes every day",
         ALERTS,
         "~ log_loss.date_text('alerts.first_date') ~",
-        "~ log_loss.date_text('alerts.evaluation_date') ~",
+        "~ log_loss.date_text('alerts.as_of_date') ~",
         unit_tests("log_loss_alerts"),
     ),
     Mutation(

@@ -1,5 +1,5 @@
 {%- set keys = [
-    'measure', 'evaluation_date'
+    'measure', 'as_of_date'
 ] + log_loss.scope_columns() + ['label'] -%}
 -- How far each window's mean is above its baseline's, and how likely by chance.
 
@@ -88,7 +88,7 @@ tests as (
         mean_value - baseline_mean as increase,
         -- how much more loss than the baseline's the error budget accepts
         case
-            when window_name <> 'judged'
+            when window_name <> 'evaluation'
             then {{ log_loss.loss_allowance('baseline_mean') }}
         end as allowance,
         {{ log_loss.safe_divide('mean_value - baseline_mean', 'baseline_mean') }}

@@ -1,7 +1,7 @@
 -- depends_on: {{ ref('stg_log_loss__training_metrics') }}
 {%- set baseline = log_loss.configuration().baseline -%}
 {%- set keys = [
-    'measure', 'evaluation_date'
+    'measure', 'as_of_date'
 ] + log_loss.scope_columns() + ['label'] %}
 
 with
@@ -86,10 +86,10 @@ baselines as (
         on
             windows.model_name = metrics.model_name
             and windows.model_version = metrics.model_version
-            and windows.evaluation_date >= metrics.known_from
-            and windows.evaluation_date < metrics.known_until
+            and windows.as_of_date >= metrics.known_from
+            and windows.as_of_date < metrics.known_until
     where
-        windows.window_name = 'judged'
+        windows.window_name = 'evaluation'
         and windows.measure = 'log_loss'
         and windows.cohort_name = 'all'
         and windows.label = 'all'

@@ -5,8 +5,8 @@
     'prediction_count', 'labeled_count', 'clipped_count', 'weighted_count', 'loss_sum',
     'loss_squared_sum', 'weighted_loss_sum', 'weight_sum',
 ] -%}
-{#- how old a judged day may be, and a day of a window that ends with it -#}
-{%- set judged_age = settings.mature_days + settings.evaluation_days -%}
+{#- how old an evaluated day may be, and a day of a window that ends with it -#}
+{%- set evaluation_age = settings.mature_days + settings.evaluation_days -%}
 {%- set is_mature -%}
 prediction_count > 0
         and (
@@ -17,14 +17,14 @@ prediction_count > 0
 {%- endset %}
 {#- a day that can be of the baseline of what is judged on a date -#}
 {%- set may_be_normal -%}
-evaluations.evaluation_date >= predicted_days.known_from
+evaluations.as_of_date >= predicted_days.known_from
             and {{ log_loss.add_days(
                 'evaluations.window_start_date', -settings.baseline.gap_days
             ) }} > predicted_days.metric_date
             {{ log_loss.and_in_fixed_baseline('predicted_days.metric_date') }}
 {%- endset %}
 {%- set day_columns -%}
-evaluation_date,
+as_of_date,
         metric_date,
         {{ scope }},
         measured_version,
@@ -41,9 +41,9 @@ day_states as (
 
 ),
 
-evaluation_dates as (
+as_of_dates as (
 
-    select * from {{ ref('int_log_loss__evaluation_dates') }}
+    select * from {{ ref('int_log_loss__as_of_dates') }}
 
 ),
 
@@ -52,24 +52,24 @@ evaluation_dates as (
 recent_days as (
 
     select
-        evaluation_dates.evaluation_date,
+        as_of_dates.as_of_date,
         day_states.metric_date,
         {{ scope_of('day_states') | join(',\n        ') }},
         day_states.model_version as measured_version,
         {{ log_loss.days_between(
-            'day_states.metric_date', 'evaluation_dates.evaluation_date'
+            'day_states.metric_date', 'as_of_dates.as_of_date'
         ) }} as age_days,
         {% for sum in sums -%}
         day_states.{{ sum }}{{ ',' if not loop.last }}
         {% endfor %}
     from day_states
-    inner join evaluation_dates
+    inner join as_of_dates
         on
-            day_states.known_from <= evaluation_dates.evaluation_date
-            and day_states.known_until > evaluation_dates.evaluation_date
-            and day_states.metric_date <= evaluation_dates.evaluation_date
+            day_states.known_from <= as_of_dates.as_of_date
+            and day_states.known_until > as_of_dates.as_of_date
+            and day_states.metric_date <= as_of_dates.as_of_date
             and day_states.metric_date > {{ log_loss.add_days(
-                'evaluation_dates.evaluation_date', -(judged_age + settings.error_budget.days)
+                'as_of_dates.as_of_date', -(evaluation_age + settings.error_budget.days)
             ) }}
 
 ),
@@ -79,7 +79,7 @@ mature_days as (
     select
         *,
         count(*) over (
-            partition by evaluation_date, {{ log_loss.scope_columns() | join(', ') }}
+            partition by as_of_date, {{ log_loss.scope_columns() | join(', ') }}
             order by metric_date desc
             rows between unbounded preceding and current row
         ) as day_rank
@@ -91,25 +91,25 @@ mature_days as (
 
 -- Only recent days: an old breach must not fail today's build, and a version that has
 -- gone quiet is not judged at all.
-judged_days as (
+evaluated_days as (
 
     select * from mature_days
     where
         day_rank <= {{ settings.evaluation_days }}
-        and age_days < {{ judged_age }}
+        and age_days < {{ evaluation_age }}
 
 ),
 
 evaluations as (
 
     select
-        evaluation_date,
+        as_of_date,
         {{ scope }},
         min(metric_date) as window_start_date,
         max(metric_date) as window_end_date
-    from judged_days
+    from evaluated_days
     group by
-        evaluation_date,
+        as_of_date,
         {{ scope }}
 
 ),
@@ -162,7 +162,7 @@ versions as (
 lenders as (
 
     select
-        evaluations.evaluation_date,
+        evaluations.as_of_date,
         evaluations.model_name,
         evaluations.model_version,
         earlier.model_version as lender_version,
@@ -193,7 +193,7 @@ lenders as (
             and {{ may_be_normal }}
     where evaluations.cohort_name = 'all'
     group by
-        evaluations.evaluation_date,
+        evaluations.as_of_date,
         evaluations.model_name,
         evaluations.model_version,
         earlier.model_version,
@@ -213,15 +213,15 @@ version_trials as (
 ranked_lenders as (
 
     select
-        lenders.evaluation_date,
+        lenders.as_of_date,
         lenders.model_name,
         lenders.model_version,
         lenders.lender_version,
         row_number() over (
             partition by
-                lenders.evaluation_date, lenders.model_name, lenders.model_version
+                lenders.as_of_date, lenders.model_name, lenders.model_version
             order by
-                {{ log_loss.was_only_tried('trials', 'lenders.evaluation_date')
+                {{ log_loss.was_only_tried('trials', 'lenders.as_of_date')
                     | indent(16) }},
                 lenders.known_from desc,
                 lenders.first_date desc,
@@ -250,7 +250,7 @@ sources as (
     from evaluations
     inner join ranked_lenders
         on
-            evaluations.evaluation_date = ranked_lenders.evaluation_date
+            evaluations.as_of_date = ranked_lenders.as_of_date
             and evaluations.model_name = ranked_lenders.model_name
             and evaluations.model_version = ranked_lenders.model_version
     where ranked_lenders.preference_rank = 1
@@ -260,13 +260,13 @@ sources as (
 candidate_days as (
 
     select
-        sources.evaluation_date,
+        sources.as_of_date,
         {{ scope_of('sources') | join(',\n        ') }},
         sources.measured_version,
         predicted_days.metric_date,
         count(*) over (
             partition by
-                sources.evaluation_date,
+                sources.as_of_date,
                 {{ scope_of('sources') | join(',\n                ') }},
                 sources.measured_version
             order by
@@ -288,12 +288,12 @@ candidate_days as (
 baseline_days as (
 
     select
-        candidate_days.evaluation_date,
+        candidate_days.as_of_date,
         candidate_days.metric_date,
         {{ scope_of('candidate_days') | join(',\n        ') }},
         candidate_days.measured_version,
         {{ log_loss.days_between(
-            'candidate_days.metric_date', 'candidate_days.evaluation_date'
+            'candidate_days.metric_date', 'candidate_days.as_of_date'
         ) }} as age_days,
         {% for sum in sums -%}
         day_states.{{ sum }}{{ ',' if not loop.last }}
@@ -306,8 +306,8 @@ baseline_days as (
             and candidate_days.cohort_name = day_states.cohort_name
             and candidate_days.cohort_value = day_states.cohort_value
             and candidate_days.metric_date = day_states.metric_date
-            and candidate_days.evaluation_date >= day_states.known_from
-            and candidate_days.evaluation_date < day_states.known_until
+            and candidate_days.as_of_date >= day_states.known_from
+            and candidate_days.as_of_date < day_states.known_until
     where candidate_days.day_number <= {{ settings.baseline.days }}
 
 ),
@@ -318,7 +318,7 @@ mature_baseline_days as (
         *,
         count(*) over (
             partition by
-                evaluation_date,
+                as_of_date,
                 {{ log_loss.scope_columns() | join(',\n                ') }},
                 measured_version
         ) as day_count
@@ -334,7 +334,7 @@ baseline_versions as (
     select
         *,
         max(case when measured_version = model_version then 1 else 0 end) over (
-            partition by evaluation_date, {{ log_loss.scope_columns() | join(', ') }}
+            partition by as_of_date, {{ log_loss.scope_columns() | join(', ') }}
         ) as has_own_past
     from mature_baseline_days
     where day_count >= {{ settings.baseline.min_days }}
@@ -361,7 +361,7 @@ ending_days as (
     from mature_days
     inner join evaluations
         on
-            mature_days.evaluation_date = evaluations.evaluation_date
+            mature_days.as_of_date = evaluations.as_of_date
             and {{ log_loss.same_scope('mature_days', 'evaluations') }}
             and mature_days.metric_date <= evaluations.window_end_date
     where mature_days.cohort_name = 'all'
@@ -369,9 +369,9 @@ ending_days as (
 )
 
 select
-    'judged' as window_name,
+    'evaluation' as window_name,
     {{ day_columns | replace('\n        ', '\n    ') }}
-from judged_days
+from evaluated_days
 
 union all
 

@@ -2,7 +2,7 @@
 {%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
 {%- set scope_of = log_loss.scope_columns -%}
 {%- set keys = [
-    'measure', 'window_name', 'evaluation_date'
+    'measure', 'window_name', 'as_of_date'
 ] + log_loss.scope_columns() + ['label'] -%}
 {%- set window = keys | join(', ') -%}
 {%- set loss_sums = [
@@ -47,13 +47,13 @@ days_at_age as (
 
 ),
 
-judged_scopes as (
+evaluated_scopes as (
 
     select distinct
-        evaluation_date,
+        as_of_date,
         {{ scope }}
     from evaluation_days
-    where window_name = 'judged'
+    where window_name = 'evaluation'
 
 ),
 
@@ -64,7 +64,7 @@ window_days as (
     select
         'log_loss' as measure,
         evaluation_days.window_name,
-        evaluation_days.evaluation_date,
+        evaluation_days.as_of_date,
         evaluation_days.metric_date,
         {{ scope_of('evaluation_days') | join(',\n        ') }},
         'all' as label,
@@ -86,8 +86,8 @@ window_days as (
             evaluation_days.model_name = wholes.model_name
             and evaluation_days.measured_version = wholes.model_version
             and evaluation_days.metric_date = wholes.metric_date
-            and evaluation_days.evaluation_date >= wholes.known_from
-            and evaluation_days.evaluation_date < wholes.known_until
+            and evaluation_days.as_of_date >= wholes.known_from
+            and evaluation_days.as_of_date < wholes.known_until
             and wholes.cohort_name = 'all'
             and wholes.label = 'all'
 
@@ -96,7 +96,7 @@ window_days as (
     select
         'log_loss' as measure,
         evaluation_days.window_name,
-        evaluation_days.evaluation_date,
+        evaluation_days.as_of_date,
         evaluation_days.metric_date,
         {{ scope_of('evaluation_days') | join(',\n        ') }},
         day_states.label,
@@ -117,12 +117,12 @@ window_days as (
             and evaluation_days.cohort_name = day_states.cohort_name
             and evaluation_days.cohort_value = day_states.cohort_value
             and evaluation_days.metric_date = day_states.metric_date
-            and evaluation_days.evaluation_date >= day_states.known_from
-            and evaluation_days.evaluation_date < day_states.known_until
+            and evaluation_days.as_of_date >= day_states.known_from
+            and evaluation_days.as_of_date < day_states.known_until
     where
         day_states.label <> 'all'
         and (
-            evaluation_days.window_name = 'judged'
+            evaluation_days.window_name = 'evaluation'
             or (
                 evaluation_days.window_name = 'baseline'
                 and evaluation_days.cohort_name = 'all'
@@ -133,10 +133,10 @@ window_days as (
 
     select
         'unlabeled_share' as measure,
-        'judged' as window_name,
-        judged_scopes.evaluation_date,
+        'evaluation' as window_name,
+        evaluated_scopes.as_of_date,
         days_at_age.metric_date,
-        {{ scope_of('judged_scopes') | join(',\n        ') }},
+        {{ scope_of('evaluated_scopes') | join(',\n        ') }},
         'all' as label,
         days_at_age.model_version as measured_version,
         days_at_age.prediction_count,
@@ -150,15 +150,15 @@ window_days as (
         {{ no_count if sum.endswith('count') else no_sum }} as {{ sum }}
         {{- ',' if not loop.last }}
         {% endfor %}
-    from judged_scopes
+    from evaluated_scopes
     inner join days_at_age
         on
-            {{ log_loss.same_scope('judged_scopes', 'days_at_age') }}
+            {{ log_loss.same_scope('evaluated_scopes', 'days_at_age') }}
             and days_at_age.metric_date > {{ log_loss.add_days(
-                'judged_scopes.evaluation_date', -2 * settings.evaluation_days
+                'evaluated_scopes.as_of_date', -2 * settings.evaluation_days
             ) }}
             and days_at_age.metric_date <= {{ log_loss.add_days(
-                'judged_scopes.evaluation_date', -settings.evaluation_days
+                'evaluated_scopes.as_of_date', -settings.evaluation_days
             ) }}
     left join days_at_age as wholes
         on
@@ -172,7 +172,7 @@ window_days as (
     select
         'unlabeled_share' as measure,
         'baseline' as window_name,
-        evaluation_days.evaluation_date,
+        evaluation_days.as_of_date,
         days_at_age.metric_date,
         {{ scope_of('evaluation_days') | join(',\n        ') }},
         'all' as label,

@@ -1,10 +1,10 @@
 {%- set version = ['model_name', 'model_version'] -%}
 {%- set reference = [
     'model_name', 'reference_version', 'reference_start_date', 'reference_end_date',
-    'reference_known_by',
+    'reference_as_of_date',
 ] -%}
-{%- set look = [
-    'model_name', 'model_version', 'metric_date', 'window_days', 'known_by', 'feature'
+{%- set window_key = [
+    'model_name', 'model_version', 'metric_date', 'window_days', 'as_of_date', 'feature'
 ] -%}
 {%- set missing = 2000000000 -%}
 {%- set kept_values = 20 -%}
@@ -97,7 +97,7 @@ reference_values as (
             and references_used.reference_version = counts.model_version
             and references_used.reference_start_date <= counts.metric_date
             and references_used.reference_end_date >= counts.metric_date
-            and references_used.reference_known_by >= counts.recorded_date
+            and references_used.reference_as_of_date >= counts.recorded_date
     group by
         {% for column in reference -%}
         references_used.{{ column }},
@@ -185,10 +185,10 @@ bounded_groups as (
 
 ),
 
-judged_values as (
+evaluated_values as (
 
     select
-        {% for column in look[:-1] -%}
+        {% for column in window_key[:-1] -%}
         windows.{{ column }},
         {% endfor -%}
         {% for column in reference[1:] -%}
@@ -206,9 +206,9 @@ judged_values as (
             and windows.model_version = counts.model_version
             and windows.start_date <= counts.metric_date
             and windows.metric_date >= counts.metric_date
-            and windows.known_by >= counts.recorded_date
+            and windows.as_of_date >= counts.recorded_date
     group by
-        {% for column in look[:-1] -%}
+        {% for column in window_key[:-1] -%}
         windows.{{ column }},
         {% endfor -%}
         {% for column in reference[1:] -%}
@@ -221,35 +221,35 @@ judged_values as (
 
 ),
 
-judged_groups as (
+evaluated_groups as (
 
     select
-        {% for column in look -%}
-        judged_values.{{ column }},
+        {% for column in window_key -%}
+        evaluated_values.{{ column }},
         {% endfor -%}
-        judged_values.bin_kind,
+        evaluated_values.bin_kind,
         {{ group_number }} as group_number,
-        sum(judged_values.row_count) as row_count
-    from judged_values
+        sum(evaluated_values.row_count) as row_count
+    from evaluated_values
     -- two joins, as a disjunction of two conditions cannot be hashed
     left join bounded_groups as ranges
         on
             {{ log_loss.same_columns(
-                reference + ['feature', 'bin_kind'], 'judged_values', 'ranges'
+                reference + ['feature', 'bin_kind'], 'evaluated_values', 'ranges'
             ) }}
-            and judged_values.bin > ranges.previous_last_bin
-            and judged_values.bin <= ranges.last_bin
+            and evaluated_values.bin > ranges.previous_last_bin
+            and evaluated_values.bin <= ranges.last_bin
     left join bounded_groups as categories
         on
             {{ log_loss.same_columns(
                 reference + ['feature', 'bin_kind', 'value'],
-                'judged_values', 'categories'
+                'evaluated_values', 'categories'
             ) }}
     group by
-        {% for column in look -%}
-        judged_values.{{ column }},
+        {% for column in window_key -%}
+        evaluated_values.{{ column }},
         {% endfor -%}
-        judged_values.bin_kind,
+        evaluated_values.bin_kind,
         {{ group_number }}
 
 ),
@@ -258,7 +258,7 @@ judged_groups as (
 pairs as (
 
     select
-        {% for column in look[:-1] -%}
+        {% for column in window_key[:-1] -%}
         windows.{{ column }},
         {% endfor -%}
         bounded_groups.feature,
@@ -276,7 +276,7 @@ pairs as (
     union all
 
     select
-        {{ look | join(',\n        ') }},
+        {{ window_key | join(',\n        ') }},
         bin_kind,
         group_number,
         cast(null as {{ dbt.type_int() }}) as previous_last_bin,
@@ -284,14 +284,14 @@ pairs as (
         cast(null as {{ dbt.type_string() }}) as value,
         0 as reference_count,
         row_count
-    from judged_groups
+    from evaluated_groups
 
 ),
 
 cells as (
 
     select
-        {{ look | join(',\n        ') }},
+        {{ window_key | join(',\n        ') }},
         bin_kind,
         group_number,
         max(previous_last_bin) as previous_last_bin,
@@ -301,7 +301,7 @@ cells as (
         sum(row_count) as row_count
     from pairs
     group by
-        {{ look | join(',\n        ') }},
+        {{ window_key | join(',\n        ') }},
         bin_kind,
         group_number
 
@@ -311,10 +311,10 @@ totals as (
 
     select
         *,
-        sum(reference_count) over (partition by {{ look | join(', ') }})
+        sum(reference_count) over (partition by {{ window_key | join(', ') }})
             as reference_total,
-        sum(row_count) over (partition by {{ look | join(', ') }}) as total,
-        count(*) over (partition by {{ look | join(', ') }}) as cell_count
+        sum(row_count) over (partition by {{ window_key | join(', ') }}) as total,
+        count(*) over (partition by {{ window_key | join(', ') }}) as cell_count
     from cells
 
 ),
@@ -335,7 +335,7 @@ shares as (
 )
 
 select
-    {{ look | join(',\n    ') }},
+    {{ window_key | join(',\n    ') }},
     case
         when bin_kind = 'number' and group_number = 0 then 'outside'
         when bin_kind = 'number' then 'range'

@@ -1,7 +1,7 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set baseline = settings.baseline -%}
 {%- set version = ['model_name', 'model_version'] -%}
-{%- set look = version + ['metric_date', 'window_days', 'start_date', 'known_by'] -%}
+{%- set window_key = version + ['metric_date', 'window_days', 'start_date', 'as_of_date'] -%}
 {%- set longest = log_loss.constants().drift_days | max -%}
 -- Which days are judged on each day, and which ones they are compared with.
 with
@@ -39,7 +39,7 @@ clock as (
 
 ),
 
--- every day as it is known today, and the last one as it was on each evaluation date
+-- every day as it is known today, and the last one as it was on each as-of date
 ends as (
 
     {% for length in log_loss.constants().drift_days -%}
@@ -48,7 +48,7 @@ ends as (
         arrivals.model_version,
         arrivals.metric_date,
         {{ length }} as window_days,
-        clock.as_of_date as known_by
+        clock.as_of_date
     from arrivals
     inner join clock
         on
@@ -63,23 +63,23 @@ ends as (
         arrivals.model_version,
         max(arrivals.metric_date) as metric_date,
         {{ longest }} as window_days,
-        evaluation_dates.evaluation_date as known_by
+        as_of_dates.as_of_date
     from arrivals
-    inner join {{ ref('int_log_loss__evaluation_dates') }} as evaluation_dates
+    inner join {{ ref('int_log_loss__as_of_dates') }} as as_of_dates
         on
-            arrivals.recorded_date <= evaluation_dates.evaluation_date
-            and arrivals.metric_date <= evaluation_dates.evaluation_date
+            arrivals.recorded_date <= as_of_dates.as_of_date
+            and arrivals.metric_date <= as_of_dates.as_of_date
             and arrivals.metric_date > {{ log_loss.add_days(
-                'evaluation_dates.evaluation_date', -longest
+                'as_of_dates.as_of_date', -longest
             ) }}
     group by
         arrivals.model_name,
         arrivals.model_version,
-        evaluation_dates.evaluation_date
+        as_of_dates.as_of_date
 
 ),
 
-looks as (
+evaluations as (
 
     select
         *,
@@ -92,31 +92,31 @@ looks as (
 own_days as (
 
     select
-        {% for column in look -%}
-        looks.{{ column }},
+        {% for column in window_key -%}
+        evaluations.{{ column }},
         {% endfor -%}
         arrivals.metric_date as reference_date,
         max(arrivals.recorded_date) as recorded_date,
         row_number() over (
             partition by
-                {% for column in look -%}
-                looks.{{ column }}{{ ',' if not loop.last }}
+                {% for column in window_key -%}
+                evaluations.{{ column }}{{ ',' if not loop.last }}
                 {% endfor %}
             order by
                 arrivals.metric_date {{ 'desc' if baseline.is_trailing else 'asc' }}
         ) as day_number
-    from looks
+    from evaluations
     inner join arrivals
         on
-            looks.model_name = arrivals.model_name
-            and looks.model_version = arrivals.model_version
-            and looks.known_by >= arrivals.recorded_date
-            and {{ log_loss.add_days('looks.start_date', -baseline.gap_days) }}
+            evaluations.model_name = arrivals.model_name
+            and evaluations.model_version = arrivals.model_version
+            and evaluations.as_of_date >= arrivals.recorded_date
+            and {{ log_loss.add_days('evaluations.start_date', -baseline.gap_days) }}
             > arrivals.metric_date
             {{ log_loss.and_in_fixed_baseline('arrivals.metric_date') }}
     group by
-        {% for column in look -%}
-        looks.{{ column }},
+        {% for column in window_key -%}
+        evaluations.{{ column }},
         {% endfor -%}
         arrivals.metric_date
 
@@ -125,14 +125,14 @@ own_days as (
 own_references as (
 
     select
-        {{ look | join(',\n        ') }},
+        {{ window_key | join(',\n        ') }},
         min(reference_date) as reference_start_date,
         max(reference_date) as reference_end_date,
-        max(recorded_date) as reference_known_by
+        max(recorded_date) as reference_as_of_date
     from own_days
     where day_number <= {{ baseline.days }}
     group by
-        {{ look | join(',\n        ') }}
+        {{ window_key | join(',\n        ') }}
     having count(*) >= {{ baseline.min_days }}
 
 ),
@@ -140,20 +140,20 @@ own_references as (
 launches as (
 
     select
-        looks.model_name,
-        looks.model_version,
-        looks.known_by,
+        evaluations.model_name,
+        evaluations.model_version,
+        evaluations.as_of_date,
         min(arrivals.metric_date) as first_date
-    from looks
+    from evaluations
     inner join arrivals
         on
-            looks.model_name = arrivals.model_name
-            and looks.model_version = arrivals.model_version
-            and looks.known_by >= arrivals.recorded_date
+            evaluations.model_name = arrivals.model_name
+            and evaluations.model_version = arrivals.model_version
+            and evaluations.as_of_date >= arrivals.recorded_date
     group by
-        looks.model_name,
-        looks.model_version,
-        looks.known_by
+        evaluations.model_name,
+        evaluations.model_version,
+        evaluations.as_of_date
 
 ),
 
@@ -163,18 +163,18 @@ lenders as (
     select
         launches.model_name,
         launches.model_version,
-        launches.known_by,
+        launches.as_of_date,
         arrivals.model_version as reference_version,
         min(arrivals.metric_date) as reference_start_date,
         max(arrivals.metric_date) as reference_end_date,
-        max(arrivals.recorded_date) as reference_known_by,
+        max(arrivals.recorded_date) as reference_as_of_date,
         sum(arrivals.prediction_count) as prediction_count
     from launches
     inner join arrivals
         on
             launches.model_name = arrivals.model_name
             and launches.model_version <> arrivals.model_version
-            and launches.known_by >= arrivals.recorded_date
+            and launches.as_of_date >= arrivals.recorded_date
             and launches.first_date > arrivals.metric_date
             and {{ log_loss.add_days('launches.first_date', -baseline.days - 1) }}
             < arrivals.metric_date
@@ -182,7 +182,7 @@ lenders as (
     group by
         launches.model_name,
         launches.model_version,
-        launches.known_by,
+        launches.as_of_date,
         arrivals.model_version
     having count(distinct arrivals.metric_date) >= {{ baseline.min_days }}
 
@@ -200,9 +200,9 @@ ranked_lenders as (
     select
         lenders.*,
         row_number() over (
-            partition by lenders.model_name, lenders.model_version, lenders.known_by
+            partition by lenders.model_name, lenders.model_version, lenders.as_of_date
             order by
-                {{ log_loss.was_only_tried('trials', 'lenders.known_by')
+                {{ log_loss.was_only_tried('trials', 'lenders.as_of_date')
                     | indent(16) }} asc,
                 lenders.prediction_count desc,
                 lenders.reference_version asc
@@ -216,27 +216,27 @@ ranked_lenders as (
 )
 
 select
-    {% for column in look -%}
-    looks.{{ column }},
+    {% for column in window_key -%}
+    evaluations.{{ column }},
     {% endfor -%}
     case
-        when own_references.model_name is not null then looks.model_version
+        when own_references.model_name is not null then evaluations.model_version
         else ranked_lenders.reference_version
     end as reference_version,
     {% for column in [
-        'reference_start_date', 'reference_end_date', 'reference_known_by'
+        'reference_start_date', 'reference_end_date', 'reference_as_of_date'
     ] -%}
     coalesce(own_references.{{ column }}, ranked_lenders.{{ column }}) as {{ column }}
     {{- ',' if not loop.last }}
     {% endfor %}
-from looks
+from evaluations
 left join own_references
-    on {{ log_loss.same_columns(look, 'looks', 'own_references') }}
+    on {{ log_loss.same_columns(window_key, 'evaluations', 'own_references') }}
 left join ranked_lenders
     on
-        looks.model_name = ranked_lenders.model_name
-        and looks.model_version = ranked_lenders.model_version
-        and looks.known_by = ranked_lenders.known_by
+        evaluations.model_name = ranked_lenders.model_name
+        and evaluations.model_version = ranked_lenders.model_version
+        and evaluations.as_of_date = ranked_lenders.as_of_date
         and ranked_lenders.preference_rank = 1
 where
     own_references.model_name is not null

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
-{%- set look = [
-    'model_name', 'model_version', 'metric_date', 'window_days', 'known_by', 'feature'
+{%- set window_key = [
+    'model_name', 'model_version', 'metric_date', 'window_days', 'as_of_date', 'feature'
 ] -%}
 -- How far each window is from its reference: the cells added up. A view, because its
 -- three readers add up few rows each.
@@ -21,7 +21,7 @@ terms as (
 sums as (
 
     select
-        {{ look | join(',\n        ') }},
+        {{ window_key | join(',\n        ') }},
         case
             when max(case when cell_kind in ('value', 'other') then 1 else 0 end) = 1
             then 'categorical'
@@ -47,7 +47,7 @@ sums as (
             'sum(row_count)'
         ) }} as missing_share
     from terms
-    group by {{ look | join(',\n        ') }}
+    group by {{ window_key | join(',\n        ') }}
 
 ),
 
@@ -73,7 +73,7 @@ cube_roots as (
 )
 
 select
-    {{ look | join(',\n    ') }},
+    {{ window_key | join(',\n    ') }},
     feature_type,
     reference_count,
     prediction_count,

@@ -1,6 +1,6 @@
 {%- set estimation = log_loss.estimation() -%}
 {%- set horizon_days = estimation.horizon_days -%}
-{%- set ladder = 'partition by model_name, known_on, label, weekday' -%}
+{%- set ladder = 'partition by model_name, as_of_date, label, weekday' -%}
 -- How much of a class has come at each age, by chain ladder, as known on each date.
 with
 
@@ -14,7 +14,7 @@ reported as (
         metric_date,
         label,
         age_days,
-        known_on,
+        as_of_date,
         sum(labeled_count) as labeled_count
     from {{ ref('int_log_loss__states_by_age') }}
     where cohort_name = 'all'
@@ -23,7 +23,7 @@ reported as (
         metric_date,
         label,
         age_days,
-        known_on
+        as_of_date
 
 ),
 
@@ -33,7 +33,7 @@ reported_days as (
         model_name,
         metric_date,
         age_days,
-        known_on
+        as_of_date
     from reported
     where label = 'all'
 
@@ -56,7 +56,7 @@ triangle_cells as (
         reported_days.model_name,
         reported_days.metric_date,
         reported_days.age_days,
-        reported_days.known_on,
+        reported_days.as_of_date,
         reported_labels.label,
         coalesce(reported.labeled_count, 0) as labeled_count
     from reported_days
@@ -83,10 +83,10 @@ triangle_steps as (
             partition by model_name, metric_date, label
             order by age_days
         ) as next_labeled_count,
-        lead(known_on) over (
+        lead(as_of_date) over (
             partition by model_name, metric_date, label
             order by age_days
-        ) as known_on,
+        ) as as_of_date,
         max(case when age_days = {{ horizon_days }} then labeled_count end) over (
             partition by model_name, metric_date, label
         ) as horizon_labeled_count
@@ -102,13 +102,13 @@ triangle as (
         {{ log_loss.iso_weekday('metric_date') }} as weekday,
         label,
         age_days,
-        known_on,
+        as_of_date,
         labeled_count,
         next_labeled_count,
         horizon_labeled_count,
         {{ log_loss.add_days('metric_date', horizon_days) }} as horizon_date
     from triangle_steps
-    where known_on is not null
+    where as_of_date is not null
 
 ),
 
@@ -131,11 +131,11 @@ dates as (
 
     select distinct
         states_by_age.model_name,
-        states_by_age.known_on,
-        {{ log_loss.add_days('states_by_age.known_on', -estimation.triangle_days) }}
+        states_by_age.as_of_date,
+        {{ log_loss.add_days('states_by_age.as_of_date', -estimation.triangle_days) }}
             as first_report_date
     from {{ ref('int_log_loss__states_by_age') }} as states_by_age
-    inner join clock on states_by_age.known_on > clock.first_date
+    inner join clock on states_by_age.as_of_date > clock.first_date
     where states_by_age.cohort_name = 'all' and states_by_age.label = 'all'
 
 ),
@@ -157,7 +157,7 @@ recorded_weekdays as (
 
     select
         dates.model_name,
-        dates.known_on,
+        dates.as_of_date,
         {{ log_loss.iso_weekday('recorded_days.recorded_date') }} as weekday,
         -- without the largest date: one backfill makes no weekly batches
         sum(recorded_days.label_count) - max(recorded_days.label_count) as label_count,
@@ -166,11 +166,11 @@ recorded_weekdays as (
     inner join recorded_days
         on
             dates.model_name = recorded_days.model_name
-            and dates.known_on >= recorded_days.recorded_date
+            and dates.as_of_date >= recorded_days.recorded_date
             and dates.first_report_date < recorded_days.recorded_date
     group by
         dates.model_name,
-        dates.known_on,
+        dates.as_of_date,
         {{ log_loss.iso_weekday('recorded_days.recorded_date') }}
 
 ),
@@ -179,14 +179,14 @@ rhythms as (
 
     select
         dates.model_name,
-        dates.known_on,
+        dates.as_of_date,
         dates.first_report_date,
         case
             when
                 2 * max(recorded_weekdays.label_count)
                 > sum(recorded_weekdays.label_count)
                 and {{ log_loss.days_between(
-                    'min(recorded_weekdays.first_date)', 'dates.known_on'
+                    'min(recorded_weekdays.first_date)', 'dates.as_of_date'
                 ) }} >= 14
             then 1
             else 0
@@ -195,8 +195,8 @@ rhythms as (
     left join recorded_weekdays
         on
             dates.model_name = recorded_weekdays.model_name
-            and dates.known_on = recorded_weekdays.known_on
-    group by dates.model_name, dates.known_on, dates.first_report_date
+            and dates.as_of_date = recorded_weekdays.as_of_date
+    group by dates.model_name, dates.as_of_date, dates.first_report_date
 
 ),
 
@@ -205,18 +205,18 @@ known_classes as (
 
     select
         rhythms.model_name,
-        rhythms.known_on,
+        rhythms.as_of_date,
         triangle.label
     from rhythms
     inner join triangle
         on
             rhythms.model_name = triangle.model_name
-            and rhythms.known_on >= triangle.known_on
-            and rhythms.first_report_date < triangle.known_on
+            and rhythms.as_of_date >= triangle.as_of_date
+            and rhythms.first_report_date < triangle.as_of_date
     where triangle.next_labeled_count > 0
     group by
         rhythms.model_name,
-        rhythms.known_on,
+        rhythms.as_of_date,
         triangle.label
 
 ),
@@ -225,7 +225,7 @@ reports as (
 
     select
         rhythms.model_name,
-        rhythms.known_on,
+        rhythms.as_of_date,
         rhythms.is_weekly,
         triangle.label,
         triangle.age_days,
@@ -237,7 +237,7 @@ reports as (
             'horizon_labeled_count': 'horizon_labeled_count',
         }.items() -%}
         case
-            when rhythms.known_on >= triangle.horizon_date
+            when rhythms.as_of_date >= triangle.horizon_date
             then cast(triangle.{{ count }} as {{ log_loss.type_double() }})
         end as {{ name }},
         {% endfor -%}
@@ -246,12 +246,12 @@ reports as (
     inner join triangle
         on
             rhythms.model_name = triangle.model_name
-            and rhythms.known_on >= triangle.known_on
-            and rhythms.first_report_date < triangle.known_on
+            and rhythms.as_of_date >= triangle.as_of_date
+            and rhythms.first_report_date < triangle.as_of_date
     inner join known_classes
         on
             rhythms.model_name = known_classes.model_name
-            and rhythms.known_on = known_classes.known_on
+            and rhythms.as_of_date = known_classes.as_of_date
             and triangle.label = known_classes.label
 
 ),
@@ -260,7 +260,7 @@ sums as (
 
     select
         model_name,
-        known_on,
+        as_of_date,
         is_weekly,
         label,
         weekday,
@@ -281,7 +281,7 @@ sums as (
     from reports
     group by
         model_name,
-        known_on,
+        as_of_date,
         is_weekly,
         label,
         weekday,
@@ -294,7 +294,7 @@ late_labels as (
 
     select
         model_name,
-        known_on,
+        as_of_date,
         label,
         {% for age in [horizon_days, 2 * horizon_days] -%}
         coalesce({{ log_loss.safe_divide(
@@ -305,7 +305,7 @@ late_labels as (
         as share_by_horizon
     from sums
     where age_days >= {{ horizon_days }}
-    group by model_name, known_on, label
+    group by model_name, as_of_date, label
     having sum(case when age_days = {{ horizon_days }} then next_labeled_count end) > 0
 
 ),
@@ -314,7 +314,7 @@ developed as (
 
     select
         model_name,
-        known_on,
+        as_of_date,
         is_weekly,
         label,
         weekday,
@@ -369,7 +369,7 @@ shares as (
     left join late_labels
         on
             developed.model_name = late_labels.model_name
-            and developed.known_on = late_labels.known_on
+            and developed.as_of_date = late_labels.as_of_date
             and developed.label = late_labels.label
 
 ),
@@ -392,7 +392,7 @@ deviations as (
 
 select
     model_name,
-    known_on,
+    as_of_date,
     label,
     cast(weekday as {{ dbt.type_int() }}) as weekday,
     is_weekly,

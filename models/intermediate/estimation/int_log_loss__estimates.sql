@@ -44,7 +44,7 @@ members as (
         states_by_age.model_name,
         states_by_age.model_version,
         states_by_age.age_days,
-        states_by_age.known_on,
+        states_by_age.as_of_date,
         {{ log_loss.add_days('states_by_age.metric_date', '-numbers.number') }}
             as member_date,
         case
@@ -53,7 +53,7 @@ members as (
             else states_by_age.age_days + numbers.number
         end as member_age
     from states_by_age
-    inner join clock on states_by_age.known_on > clock.first_date
+    inner join clock on states_by_age.as_of_date > clock.first_date
     cross join window_lengths
     inner join numbers on window_lengths.window_days > numbers.number
     where states_by_age.age_days < {{ horizon_days }}
@@ -85,10 +85,10 @@ rhythms as (
 
     select
         model_name,
-        known_on,
+        as_of_date,
         max(is_weekly) as is_weekly
     from {{ ref('int_log_loss__completeness') }}
-    group by model_name, known_on
+    group by model_name, as_of_date
 
 ),
 
@@ -181,7 +181,7 @@ windows as (
     left join rhythms
         on
             so_far.model_name = rhythms.model_name
-            and so_far.known_on = rhythms.known_on
+            and so_far.as_of_date = rhythms.as_of_date
     left join realised
         on {{ log_loss.same_columns(window, 'so_far', 'realised') }}
 

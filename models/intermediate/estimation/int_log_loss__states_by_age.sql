@@ -39,7 +39,7 @@ aged as (
     select
         day_states.*,
         ages.number as age_days,
-        {{ log_loss.add_days('day_states.metric_date', 'ages.number') }} as known_on
+        {{ log_loss.add_days('day_states.metric_date', 'ages.number') }} as as_of_date
     from day_states
     cross join ages
 
@@ -50,10 +50,10 @@ select
     {{ log_loss.scope_columns() | join(',\n    ') }},
     label,
     cast(age_days as {{ dbt.type_int() }}) as age_days,
-    known_on,
+    as_of_date,
     prediction_count,
     labeled_count,
     loss_sum,
     loss_squared_sum
 from aged
-where known_on >= known_from and known_on < known_until and known_on <= last_whole_date
+where as_of_date >= known_from and as_of_date < known_until and as_of_date <= last_whole_date

@@ -25,7 +25,7 @@ suppressions as (
 suppressed_verdicts as (
 
     select
-        statuses.evaluation_date,
+        statuses.as_of_date,
         {% for column in series -%}
         statuses.{{ column }},
         {% endfor -%}
@@ -34,7 +34,7 @@ suppressed_verdicts as (
     inner join suppressions
         on {{ log_loss.is_suppressed('statuses', 'suppressions') | indent(8) }}
     group by
-        statuses.evaluation_date,
+        statuses.as_of_date,
         {% for column in series -%}
         statuses.{{ column }}{{ ',' if not loop.last }}
         {% endfor %}
@@ -46,7 +46,7 @@ suppressed_verdicts as (
 delayed_scopes as (
 
     select distinct
-        evaluation_date,
+        as_of_date,
         {{ log_loss.scope_columns() | join(',\n        ') }}
     from statuses
     where
@@ -79,13 +79,13 @@ raised as (
     from statuses
     left join suppressed_verdicts
         on
-            statuses.evaluation_date = suppressed_verdicts.evaluation_date
+            statuses.as_of_date = suppressed_verdicts.as_of_date
             and {{ log_loss.same_columns(
                 series, 'statuses', 'suppressed_verdicts'
             ) }}
     left join delayed_scopes
         on
-            statuses.evaluation_date = delayed_scopes.evaluation_date
+            statuses.as_of_date = delayed_scopes.as_of_date
             and {{ log_loss.same_scope('statuses', 'delayed_scopes') }}
 
 ),
@@ -94,9 +94,9 @@ ordered as (
 
     select
         *,
-        lag(evaluation_date) over (
+        lag(as_of_date) over (
             partition by {{ series | join(', ') }}
-            order by evaluation_date
+            order by as_of_date
         ) as previous_date
     from raised
 
@@ -104,8 +104,8 @@ ordered as (
 
 history as (
 
-    select min(evaluation_date) as earliest_date
-    from {{ ref('int_log_loss__evaluation_dates') }}
+    select min(as_of_date) as earliest_date
+    from {{ ref('int_log_loss__as_of_dates') }}
 
 ),
 
@@ -126,19 +126,19 @@ numbered as (
         *,
         sum(
             case
-                when {{ log_loss.days_between('previous_date', 'evaluation_date') }}
+                when {{ log_loss.days_between('previous_date', 'as_of_date') }}
                     <= {{ quiet_days }}
                 then 0
                 when
-                    coalesce(previous_look_date, previous_date) <= previous_date
-                    and {{ log_loss.days_between('previous_date', 'evaluation_date') }}
+                    coalesce(previous_as_of_date, previous_date) <= previous_date
+                    and {{ log_loss.days_between('previous_date', 'as_of_date') }}
                     <= {{ unseen_days }}
                 then 0
                 else 1
             end
         ) over (
             partition by {{ series | join(', ') }}
-            order by evaluation_date
+            order by as_of_date
             rows between unbounded preceding and current row
         ) as episode_number
     from ordered
@@ -149,12 +149,12 @@ spans as (
 
     select
         *,
-        min(evaluation_date) over ({{ episode }}) as first_date,
-        max(evaluation_date) over ({{ episode }}) as last_date,
-        min(coalesce(previous_look_date, {{ log_loss.undated() }})) over (
+        min(as_of_date) over ({{ episode }}) as first_date,
+        max(as_of_date) over ({{ episode }}) as last_date,
+        min(coalesce(previous_as_of_date, {{ log_loss.undated() }})) over (
             {{ episode }}
-        ) as first_previous_look_date,
-        min(case when suppression_reason is null then evaluation_date end) over (
+        ) as first_previous_as_of_date,
+        min(case when suppression_reason is null then as_of_date end) over (
             {{ episode }}
         ) as first_alert_date
     from numbered
@@ -166,7 +166,7 @@ select
     spans.{{ column }},
     {% endfor -%}
     spans.episode_number,
-    spans.evaluation_date,
+    spans.as_of_date,
     spans.window_start_date,
     spans.window_end_date,
     spans.value,
@@ -188,7 +188,7 @@ select
         spans.first_date
         <= {{ log_loss.add_days('history.earliest_date', quiet_days) }}
         or (
-            spans.first_previous_look_date = {{ log_loss.undated() }}
+            spans.first_previous_as_of_date = {{ log_loss.undated() }}
             and spans.first_date
             <= {{ log_loss.add_days('history.earliest_date', unseen_days) }}
         )

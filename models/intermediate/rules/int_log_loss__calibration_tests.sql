@@ -1,6 +1,6 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set window_days = settings.error_budget.days -%}
-{%- set version = ['evaluation_date'] + log_loss.scope_columns() -%}
+{%- set version = ['as_of_date'] + log_loss.scope_columns() -%}
 {%- set keys = ['rule'] + version -%}
 {%- set window = 'partition by window_name, ' ~ keys | join(', ') %}
 
@@ -21,20 +21,20 @@ recent_days as (
 
     select
         'recent' as window_name,
-        evaluation_dates.evaluation_date,
+        as_of_dates.as_of_date,
         {{ log_loss.scope_columns('day_states') | join(',\n        ') }},
         day_states.model_version as measured_version,
         day_states.metric_date
     from day_states
-    inner join {{ ref('int_log_loss__evaluation_dates') }} as evaluation_dates
+    inner join {{ ref('int_log_loss__as_of_dates') }} as as_of_dates
         on
-            day_states.known_from <= evaluation_dates.evaluation_date
-            and day_states.known_until > evaluation_dates.evaluation_date
+            day_states.known_from <= as_of_dates.as_of_date
+            and day_states.known_until > as_of_dates.as_of_date
             and day_states.metric_date <= {{ log_loss.add_days(
-                'evaluation_dates.evaluation_date', -settings.mature_days
+                'as_of_dates.as_of_date', -settings.mature_days
             ) }}
             and day_states.metric_date > {{ log_loss.add_days(
-                'evaluation_dates.evaluation_date', -settings.mature_days - window_days
+                'as_of_dates.as_of_date', -settings.mature_days - window_days
             ) }}
     where day_states.prediction_count > 0
 
@@ -51,7 +51,7 @@ recent_windows as (
     -- a version that has gone quiet is not judged
     having
         max(metric_date) > {{ log_loss.add_days(
-            'evaluation_date', -settings.mature_days - settings.evaluation_days
+            'as_of_date', -settings.mature_days - settings.evaluation_days
         ) }}
 
 ),
@@ -60,7 +60,7 @@ baseline_days as (
 
     select
         'baseline' as window_name,
-        evaluation_days.evaluation_date,
+        evaluation_days.as_of_date,
         {{ log_loss.scope_columns('evaluation_days') | join(',\n        ') }},
         evaluation_days.measured_version,
         evaluation_days.metric_date
@@ -110,8 +110,8 @@ days as (
             all_days.model_name = day_states.model_name
             and all_days.measured_version = day_states.model_version
             and all_days.metric_date = day_states.metric_date
-            and all_days.evaluation_date >= day_states.known_from
-            and all_days.evaluation_date < day_states.known_until
+            and all_days.as_of_date >= day_states.known_from
+            and all_days.as_of_date < day_states.known_until
     where day_states.labeled_count > 0
 
 ),
@@ -128,7 +128,7 @@ outcomes as (
     select
         '{{ rule }}' as rule,
         window_name,
-        evaluation_date,
+        as_of_date,
         {{ log_loss.scope_columns() | join(',\n        ') }},
         metric_date,
         prediction_count,

@@ -24,7 +24,7 @@ counted_tests as (
         *,
         nullif(
             count(p_value) over (
-                partition by rule, evaluation_date, model_name, model_version
+                partition by rule, as_of_date, model_name, model_version
             ), 0
         ) as test_count
     from family_values
@@ -69,7 +69,7 @@ measured as (
 
     select
         rule,
-        evaluation_date,
+        as_of_date,
         {{ log_loss.scope_columns() | join(',\n        ') }},
         label,
         window_start_date,
@@ -82,8 +82,8 @@ measured as (
         ci_upper,
         case
             when is_estimate then coalesce(ci_lower, commonest_ci_lower)
-            else {{ log_loss.judged_size() | indent(8) }}
-        end as judged_value,
+            else {{ log_loss.evaluated_size() | indent(8) }}
+        end as evaluated_value,
         is_estimate and ci_lower is null as is_lower_bound,
         increase,
         baseline_value,
@@ -125,7 +125,7 @@ matched as (
         row_number() over (
             partition by
                 measured.rule,
-                measured.evaluation_date,
+                measured.as_of_date,
                 {{ scope_of('measured') | join(',\n                ') }},
                 measured.label
             order by
@@ -145,12 +145,12 @@ matched as (
 
 ),
 
-judged as (
+evaluated as (
 
     select
         *,
         {{ log_loss.limit_sign() }} as sign,
-        {{ log_loss.judged_size() | indent(8) }} as size,
+        {{ log_loss.evaluated_size() | indent(8) }} as size,
         -- how days vary in training, nobody knows: nothing is an error against it
         case
             when coalesce(baseline_source, '') <> 'validation' then error_at
@@ -176,7 +176,7 @@ window_statuses as (
         case
             when decided_status is not null then decided_status
             when
-                judged_value is null
+                evaluated_value is null
                 or (is_tested and p_value is null)
                 or sample_count < min_labeled_count
                 or (
@@ -188,7 +188,7 @@ window_statuses as (
             -- written so that a NaN is a breach on every engine
             when
                 error_limit is not null
-                and not (sign * judged_value <= sign * error_limit)
+                and not (sign * evaluated_value <= sign * error_limit)
                 and (
                     not is_tested
                     or p_value < {{ log_loss.double(settings.page_p_value) }}
@@ -196,7 +196,7 @@ window_statuses as (
             then 'error'
             when
                 warn_limit is not null
-                and not (sign * judged_value <= sign * warn_limit)
+                and not (sign * evaluated_value <= sign * warn_limit)
                 and (
                     not is_tested
                     or p_value < {{ log_loss.double(settings.ticket_p_value) }}
@@ -215,7 +215,7 @@ window_statuses as (
             then 'warn'
             else 'ok'
         end as size_status
-    from judged
+    from evaluated
 
 ),
 
@@ -227,19 +227,19 @@ ordered as (
             as severity,
         -- the last look that had enough data
         max(
-            case when window_status in ('ok', 'warn', 'error') then evaluation_date end
+            case when window_status in ('ok', 'warn', 'error') then as_of_date end
         ) over (
             {{ series }}
-            order by evaluation_date
+            order by as_of_date
             rows between unbounded preceding and 1 preceding
-        ) as previous_look_date,
+        ) as previous_as_of_date,
         lag(window_end_date) over (
             {{ series }}
-            order by evaluation_date
+            order by as_of_date
         ) as last_window_end_date,
         lag(case window_status when 'error' then 2 when 'warn' then 1 else 0 end) over (
             {{ series }}
-            order by evaluation_date
+            order by as_of_date
         ) as last_severity
     from window_statuses
 
@@ -253,7 +253,7 @@ numbered as (
             as is_new_window,
         sum(case when window_end_date = last_window_end_date then 0 else 1 end) over (
             {{ series }}
-            order by evaluation_date
+            order by as_of_date
             rows between unbounded preceding and current row
         ) as window_number
     from ordered
@@ -276,8 +276,8 @@ rated as (
 
 select
     rule,
-    evaluation_date,
-    previous_look_date,
+    as_of_date,
+    previous_as_of_date,
     {{ log_loss.scope_columns() | join(',\n    ') }},
     label,
     window_start_date,
@@ -288,7 +288,7 @@ select
     label_coverage,
     ci_lower,
     ci_upper,
-    judged_value,
+    evaluated_value,
     increase,
     baseline_value,
     p_value,

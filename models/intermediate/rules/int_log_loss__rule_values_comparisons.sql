@@ -6,17 +6,17 @@
 {%- set drift_days = log_loss.constants().drift_days | max -%}
 {%- set measures = [
     {'rule': 'rule', 'from': 'increases', 'value': 'relative_increase',
-     'sample': 'labeled_count', 'judged_by': 'test', 'scale': 'log'},
+     'sample': 'labeled_count', 'evaluated_by': 'test', 'scale': 'log'},
     {'rule': 'rule', 'from': 'burn_speeds', 'value': 'burn_rate',
-     'sample': 'labeled_count', 'judged_by': 'test'},
+     'sample': 'labeled_count', 'evaluated_by': 'test'},
     {'rule': "'label_coverage_drop'", 'from': 'coverage_drops', 'value': 'coverage_drop',
-     'sample': 'prediction_count', 'judged_by': 'test', 'scale': 'share'},
+     'sample': 'prediction_count', 'evaluated_by': 'test', 'scale': 'share'},
     {'rule': "'log_loss_trend'", 'from': 'trends', 'value': 'relative_rise',
-     'sample': 'labeled_count', 'judged_by': 'test'},
+     'sample': 'labeled_count', 'evaluated_by': 'test'},
     {'rule': 'rule', 'from': 'miscalibrations', 'value': 'relative_excess',
-     'sample': 'labeled_count', 'judged_by': 'test'},
+     'sample': 'labeled_count', 'evaluated_by': 'test'},
     {'rule': 'rule', 'from': 'drifts', 'value': 'psi', 'sample': 'prediction_count',
-     'judged_by': 'test'},
+     'evaluated_by': 'test'},
     {'rule': "'canary_difference'", 'from': 'canaries', 'value': 'difference',
      'sample': 'labeled_count', 'status': 'status'},
 ] -%}
@@ -24,17 +24,17 @@
 -- predictions, and by how far what they find could be chance.
 with
 
-evaluation_dates as (
+as_of_dates as (
 
-    select * from {{ ref('int_log_loss__evaluation_dates') }}
+    select * from {{ ref('int_log_loss__as_of_dates') }}
 
 ),
 
-{{ log_loss.judged_losses() }},
+{{ log_loss.evaluated_losses() }},
 
 losses as (
 
-    select * from judged_losses
+    select * from evaluated_losses
     where label = 'all'
 
 ),
@@ -44,7 +44,7 @@ comparisons as (
     select * from {{ ref('int_log_loss__baseline_comparisons') }}
     where
         measure = 'log_loss'
-        and window_name = 'judged'
+        and window_name = 'evaluation'
 
 ),
 
@@ -52,17 +52,17 @@ increases as (
 
     select
         case
-            when judged.label <> 'all' then 'class_log_loss_increase'
-            when judged.cohort_name <> 'all' then 'cohort_log_loss_increase'
+            when evaluated.label <> 'all' then 'class_log_loss_increase'
+            when evaluated.cohort_name <> 'all' then 'cohort_log_loss_increase'
             else 'mean_log_loss_increase'
         end as rule,
-        judged.evaluation_date,
-        {{ scope_of('judged') | join(',\n        ') }},
-        judged.label,
-        judged.window_start_date,
-        judged.window_end_date,
-        judged.labeled_count,
-        judged.label_coverage,
+        evaluated.as_of_date,
+        {{ scope_of('evaluated') | join(',\n        ') }},
+        evaluated.label,
+        evaluated.window_start_date,
+        evaluated.window_end_date,
+        evaluated.labeled_count,
+        evaluated.label_coverage,
         comparisons.relative_increase,
         comparisons.increase,
         comparisons.baseline_mean as baseline_value,
@@ -74,25 +74,25 @@ increases as (
         {{ log_loss.proven_p_value(
             'comparisons.p_value', 'comparisons.row_count', 'losses.rarest_label_count'
         ) | indent(8) }} as p_value
-    from judged_losses as judged
+    from evaluated_losses as evaluated
     inner join losses
         on
-            judged.evaluation_date = losses.evaluation_date
-            and {{ log_loss.same_scope('judged', 'losses') }}
+            evaluated.as_of_date = losses.as_of_date
+            and {{ log_loss.same_scope('evaluated', 'losses') }}
     -- without a baseline there is nothing to say, and the status says that
     left join comparisons
         on
-            judged.evaluation_date = comparisons.evaluation_date
-            and {{ log_loss.same_scope('judged', 'comparisons') }}
-            and judged.label = comparisons.label
-    where judged.label = 'all' or judged.cohort_name = 'all'
+            evaluated.as_of_date = comparisons.as_of_date
+            and {{ log_loss.same_scope('evaluated', 'comparisons') }}
+            and evaluated.label = comparisons.label
+    where evaluated.label = 'all' or evaluated.cohort_name = 'all'
 
 ),
 
 coverage_drops as (
 
     select
-        evaluation_date,
+        as_of_date,
         {{ scope }},
         label,
         window_start_date,
@@ -114,7 +114,7 @@ coverage_drops as (
     from {{ ref('int_log_loss__baseline_comparisons') }}
     where
         measure = 'unlabeled_share'
-        and window_name = 'judged'
+        and window_name = 'evaluation'
 
 ),
 
@@ -122,7 +122,7 @@ coverage_drops as (
 burn_rates as (
 
     select * from {{ ref('int_log_loss__baseline_comparisons') }}
-    where window_name <> 'judged'
+    where window_name <> 'evaluation'
 
 ),
 
@@ -134,7 +134,7 @@ burn_speeds as (
     ] -%}
     select
         '{{ rule }}' as rule,
-        long_rates.evaluation_date,
+        long_rates.as_of_date,
         {{ scope_of('long_rates') | join(',\n        ') }},
         'all' as label,
         long_rates.window_start_date,
@@ -156,11 +156,11 @@ burn_speeds as (
     from burn_rates as long_rates
     inner join burn_rates as short_rates
         on
-            long_rates.evaluation_date = short_rates.evaluation_date
+            long_rates.as_of_date = short_rates.as_of_date
             and {{ log_loss.same_scope('long_rates', 'short_rates') }}
     inner join losses
         on
-            long_rates.evaluation_date = losses.evaluation_date
+            long_rates.as_of_date = losses.as_of_date
             and {{ log_loss.same_scope('long_rates', 'losses') }}
     where
         long_rates.window_days = {{ windows.long_days }}
@@ -177,7 +177,7 @@ burn_speeds as (
 days_of_trends as (
 
     select
-        evaluation_date,
+        as_of_date,
         {{ scope }},
         metric_date,
         labeled_count,
@@ -194,7 +194,7 @@ days_of_trends as (
 trends as (
 
     select
-        trends.evaluation_date,
+        trends.as_of_date,
         {{ scope_of('trends') | join(',\n        ') }},
         'all' as label,
         trends.start_date as window_start_date,
@@ -215,7 +215,7 @@ trends as (
     from fitted_trends as trends
     inner join losses
         on
-            trends.evaluation_date = losses.evaluation_date
+            trends.as_of_date = losses.as_of_date
             and {{ log_loss.same_scope('trends', 'losses') }}
 
 ),
@@ -226,7 +226,7 @@ miscalibrations as (
 
     select
         rule,
-        evaluation_date,
+        as_of_date,
         {{ scope }},
         'all' as label,
         window_start_date,
@@ -253,22 +253,22 @@ recent_drifts as (
 
     select
         drifts.*,
-        evaluation_dates.evaluation_date,
+        as_of_dates.as_of_date,
         row_number() over (
             partition by
-                evaluation_dates.evaluation_date,
+                as_of_dates.as_of_date,
                 drifts.model_name,
                 drifts.model_version,
                 drifts.feature
             order by drifts.metric_date desc
         ) as recency_rank
     from {{ ref('int_log_loss__drifts') }} as drifts
-    inner join evaluation_dates
+    inner join as_of_dates
         on
-            drifts.known_by = evaluation_dates.evaluation_date
-            and drifts.metric_date <= evaluation_dates.evaluation_date
+            drifts.as_of_date = as_of_dates.as_of_date
+            and drifts.metric_date <= as_of_dates.as_of_date
             and drifts.metric_date > {{ log_loss.add_days(
-                'evaluation_dates.evaluation_date', -drift_days
+                'as_of_dates.as_of_date', -drift_days
             ) }}
     where drifts.window_days = {{ drift_days }}
 
@@ -280,7 +280,7 @@ drifts as (
     select
         case when feature = '(score)' then 'score_drift' else 'feature_drift' end
             as rule,
-        evaluation_date,
+        as_of_date,
         model_name,
         model_version,
         case when feature = '(score)' then 'all' else feature end as cohort_name,
@@ -328,7 +328,7 @@ canaries_deployed as (
 ranked_looks as (
 
     select
-        evaluation_dates.evaluation_date,
+        as_of_dates.as_of_date,
         looks.model_name,
         looks.candidate_version as model_version,
         'all' as cohort_name,
@@ -343,7 +343,7 @@ ranked_looks as (
             as status,
         row_number() over (
             partition by
-                evaluation_dates.evaluation_date,
+                as_of_dates.as_of_date,
                 looks.model_name,
                 looks.candidate_version
             order by
@@ -356,12 +356,12 @@ ranked_looks as (
         on
             looks.model_name = canaries_deployed.model_name
             and looks.candidate_version = canaries_deployed.model_version
-    inner join evaluation_dates
+    inner join as_of_dates
         on
-            looks.as_of_date <= evaluation_dates.evaluation_date
-            and canaries_deployed.end_date > evaluation_dates.evaluation_date
+            looks.as_of_date <= as_of_dates.as_of_date
+            and canaries_deployed.end_date > as_of_dates.as_of_date
             and looks.metric_date > {{ log_loss.add_days(
-                'evaluation_dates.evaluation_date',
+                'as_of_dates.as_of_date',
                 -settings.mature_days - settings.evaluation_days
             ) }}
     where looks.role = 'canary'

@@ -17,20 +17,20 @@
 -- What the rules about predictions and labels measure, whatever their losses.
 with
 
-evaluation_dates as (
+as_of_dates as (
 
-    select * from {{ ref('int_log_loss__evaluation_dates') }}
+    select * from {{ ref('int_log_loss__as_of_dates') }}
 
 ),
 
 aged_days as (
 
     select
-        evaluation_dates.evaluation_date,
+        as_of_dates.as_of_date,
         day_states.metric_date,
         {{ scope_of('day_states') | join(',\n        ') }},
         case
-            when day_states.known_until > evaluation_dates.evaluation_date
+            when day_states.known_until > as_of_dates.as_of_date
             then day_states.prediction_count
             else 0
         end as prediction_count,
@@ -41,16 +41,16 @@ aged_days as (
             else 0
         end as labeled_count
     from {{ ref('int_log_loss__day_states') }} as day_states
-    inner join evaluation_dates
+    inner join as_of_dates
         on
             day_states.metric_date <= {{ log_loss.add_days(
-                'evaluation_dates.evaluation_date', -settings.mature_days
+                'as_of_dates.as_of_date', -settings.mature_days
             ) }}
             and day_states.metric_date > {{ log_loss.add_days(
-                'evaluation_dates.evaluation_date',
+                'as_of_dates.as_of_date',
                 -settings.mature_days - settings.evaluation_days
             ) }}
-            and day_states.known_from <= evaluation_dates.evaluation_date
+            and day_states.known_from <= as_of_dates.as_of_date
     where day_states.label = 'all'
 
 ),
@@ -58,7 +58,7 @@ aged_days as (
 coverages as (
 
     select
-        aged_days.evaluation_date,
+        aged_days.as_of_date,
         {{ scope_of('aged_days') | join(',\n        ') }},
         'all' as label,
         min(aged_days.metric_date) as window_start_date,
@@ -70,7 +70,7 @@ coverages as (
         ) }} as label_coverage
     from aged_days
     group by
-        aged_days.evaluation_date,
+        aged_days.as_of_date,
         {{ scope_of('aged_days') | join(',\n        ') }}
     having sum(aged_days.prediction_count) > 0
 
@@ -129,13 +129,13 @@ known_entries as (
 
     select
         loaded_entries.*,
-        evaluation_dates.evaluation_date,
+        as_of_dates.as_of_date,
         {{ log_loss.add_days(
-            'evaluation_dates.evaluation_date', 1 - settings.evaluation_days
+            'as_of_dates.as_of_date', 1 - settings.evaluation_days
         ) }} as window_start_date
     from loaded_entries
-    inner join evaluation_dates
-        on loaded_entries.recorded_date <= evaluation_dates.evaluation_date
+    inner join as_of_dates
+        on loaded_entries.recorded_date <= as_of_dates.as_of_date
 
 ),
 
@@ -144,7 +144,7 @@ known_entries as (
 loaded_rows as (
 
     select
-        evaluation_date,
+        as_of_date,
         window_start_date,
         rule,
         model_name,
@@ -163,7 +163,7 @@ loaded_rows as (
         max(loaded_on) as last_loaded_on
     from known_entries
     group by
-        evaluation_date,
+        as_of_date,
         window_start_date,
         rule,
         model_name,
@@ -176,7 +176,7 @@ loaded_rows as (
 rejected_shares as (
 
     select
-        evaluation_date,
+        as_of_date,
         rule,
         model_name,
         model_version,
@@ -184,16 +184,16 @@ rejected_shares as (
         'all' as cohort_value,
         'all' as label,
         window_start_date,
-        evaluation_date as window_end_date,
+        as_of_date as window_end_date,
         row_count,
         cast(null as {{ dbt.type_bigint() }}) as labeled_count,
         {{ null_double }} as label_coverage,
         {% for name in ['rejected', 'duplicate'] -%}
         {{ log_loss.safe_divide(name ~ '_count', "case
             when model_name = '(unknown)'
-            then sum(row_count) over (partition by evaluation_date, rule)
+            then sum(row_count) over (partition by as_of_date, rule)
             when model_version = '(unknown)'
-            then sum(row_count) over (partition by evaluation_date, rule, model_name)
+            then sum(row_count) over (partition by as_of_date, rule, model_name)
             else row_count
         end") }} as {{ name }}_share{{ ',' if not loop.last }}
         {% endfor %}
@@ -207,7 +207,7 @@ rejected_shares as (
 broken_sums as (
 
     select
-        as_of_date as evaluation_date,
+        as_of_date,
         model_name,
         model_version,
         'all' as cohort_name,

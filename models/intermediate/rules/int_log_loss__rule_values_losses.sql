@@ -4,22 +4,22 @@
 {%- set null_count = 'cast(null as ' ~ dbt.type_bigint() ~ ')' -%}
 {%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
 {%- set percentiles = [95, 99] -%}
-{%- set version = ['evaluation_date', 'model_name', 'model_version'] -%}
+{%- set version = ['as_of_date', 'model_name', 'model_version'] -%}
 {%- set measures = [
     {'rule': "'mean_log_loss'", 'from': 'losses', 'where': "cohort_name = 'all'",
-     'value': 'mean_log_loss', 'sample': 'labeled_count', 'judged_by': 'mean'},
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'evaluated_by': 'mean'},
     {'rule': "'cohort_log_loss'", 'from': 'losses', 'where': "cohort_name <> 'all'",
-     'value': 'mean_log_loss', 'sample': 'labeled_count', 'judged_by': 'mean'},
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'evaluated_by': 'mean'},
     {'rule': "'class_log_loss'", 'from': 'class_losses',
-     'value': 'mean_log_loss', 'sample': 'labeled_count', 'judged_by': 'mean'},
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'evaluated_by': 'mean'},
     {'rule': "'class_log_loss_ratio'", 'from': 'class_ratios',
-     'value': 'mean_log_loss', 'sample': 'labeled_count', 'judged_by': 'mean'},
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'evaluated_by': 'mean'},
     {'rule': "'weighted_log_loss'", 'from': 'weighted_losses',
-     'value': 'weighted_log_loss', 'sample': 'weighted_count', 'judged_by': 'interval'},
+     'value': 'weighted_log_loss', 'sample': 'weighted_count', 'evaluated_by': 'interval'},
     {'rule': 'rule', 'from': 'percentiles',
-     'value': 'value', 'sample': 'labeled_count', 'judged_by': 'interval'},
+     'value': 'value', 'sample': 'labeled_count', 'evaluated_by': 'interval'},
     {'rule': "'validation_log_loss_ratio'", 'from': 'validation_ratios',
-     'value': 'mean_log_loss', 'sample': 'labeled_count', 'judged_by': 'mean',
+     'value': 'mean_log_loss', 'sample': 'labeled_count', 'evaluated_by': 'mean',
      'baseline_value': 'validation_log_loss'},
     {'rule': "'clipped_loss_share'", 'from': 'losses', 'where': "cohort_name = 'all'",
      'value': 'clipped_loss_share', 'sample': 'labeled_count'},
@@ -28,20 +28,20 @@
     {'rule': 'rule', 'from': 'immature_versions', 'value': null_double,
      'sample': 'labeled_count', 'status': "'immature'"},
 ] -%}
--- What the rules about the losses of the judged days measure.
+-- What the rules about the losses of the evaluated days measure.
 with
 
-evaluation_dates as (
+as_of_dates as (
 
-    select * from {{ ref('int_log_loss__evaluation_dates') }}
+    select * from {{ ref('int_log_loss__as_of_dates') }}
 
 ),
 
-{{ log_loss.judged_losses() }},
+{{ log_loss.evaluated_losses() }},
 
 losses as (
 
-    select * from judged_losses
+    select * from evaluated_losses
     where label = 'all'
 
 ),
@@ -49,7 +49,7 @@ losses as (
 class_losses as (
 
     select
-        evaluation_date,
+        as_of_date,
         {{ scope_of() | join(',\n        ') }},
         label,
         window_start_date,
@@ -63,7 +63,7 @@ class_losses as (
         {{ null_count }} as commonest_labeled_count,
         {{ null_double }} as commonest_mean_log_loss,
         {{ null_double }} as commonest_log_loss_stddev
-    from judged_losses
+    from evaluated_losses
     where
         label <> 'all'
         and cohort_name = 'all'
@@ -74,7 +74,7 @@ class_losses as (
 class_ratios as (
 
     select
-        class_losses.evaluation_date,
+        class_losses.as_of_date,
         {{ scope_of('class_losses') | join(',\n        ') }},
         class_losses.label,
         class_losses.window_start_date,
@@ -95,7 +95,7 @@ class_ratios as (
     from class_losses
     inner join losses
         on
-            class_losses.evaluation_date = losses.evaluation_date
+            class_losses.as_of_date = losses.as_of_date
             and {{ log_loss.same_scope('class_losses', 'losses') }}
 
 ),
@@ -115,7 +115,7 @@ weighted_ratios as (
     from {{ ref('int_log_loss__evaluation_windows') }}
     where
         measure = 'log_loss'
-        and window_name = 'judged'
+        and window_name = 'evaluation'
         and cohort_name = 'all'
         and label = 'all'
         and weighted_count > 0
@@ -125,7 +125,7 @@ weighted_ratios as (
 weighted_losses as (
 
     select
-        weighted_ratios.evaluation_date,
+        weighted_ratios.as_of_date,
         {{ scope_of('weighted_ratios') | join(',\n        ') }},
         weighted_ratios.label,
         weighted_ratios.start_date as window_start_date,
@@ -153,12 +153,12 @@ weighted_losses as (
     from weighted_ratios
     inner join losses
         on
-            weighted_ratios.evaluation_date = losses.evaluation_date
+            weighted_ratios.as_of_date = losses.as_of_date
             and {{ log_loss.same_scope('weighted_ratios', 'losses') }}
 
 ),
 
--- How bad the worst rows of the judged days are: percentiles of the loss bins.
+-- How bad the worst rows of the evaluated days are: percentiles of the loss bins.
 loss_bin_entries as (
 
     {{ log_loss.ledger_rows(['loss_bin']) }}
@@ -184,28 +184,28 @@ loss_bin_changes as (
 
 ),
 
-judged_bins as (
+evaluated_bins as (
 
     select
-        judged_days.evaluation_date,
-        judged_days.model_name,
-        judged_days.model_version,
+        evaluated_days.as_of_date,
+        evaluated_days.model_name,
+        evaluated_days.model_version,
         loss_bin_changes.loss_bin,
         sum(loss_bin_changes.row_count) as row_count
-    from {{ ref('int_log_loss__evaluation_days') }} as judged_days
+    from {{ ref('int_log_loss__evaluation_days') }} as evaluated_days
     inner join loss_bin_changes
         on
-            judged_days.model_name = loss_bin_changes.model_name
-            and judged_days.model_version = loss_bin_changes.model_version
-            and judged_days.metric_date = loss_bin_changes.metric_date
-            and judged_days.evaluation_date >= loss_bin_changes.recorded_date
+            evaluated_days.model_name = loss_bin_changes.model_name
+            and evaluated_days.model_version = loss_bin_changes.model_version
+            and evaluated_days.metric_date = loss_bin_changes.metric_date
+            and evaluated_days.as_of_date >= loss_bin_changes.recorded_date
     where
-        judged_days.window_name = 'judged'
-        and judged_days.cohort_name = 'all'
+        evaluated_days.window_name = 'evaluation'
+        and evaluated_days.cohort_name = 'all'
     group by
-        judged_days.evaluation_date,
-        judged_days.model_name,
-        judged_days.model_version,
+        evaluated_days.as_of_date,
+        evaluated_days.model_name,
+        evaluated_days.model_version,
         loss_bin_changes.loss_bin
     having sum(loss_bin_changes.row_count) > 0
 
@@ -222,7 +222,7 @@ cumulative_bins as (
         ) as count_up_to_bin,
         sum(row_count) over (partition by {{ version | join(', ') }})
             as labeled_count
-    from judged_bins
+    from evaluated_bins
 
 ),
 
@@ -274,7 +274,7 @@ percentile_bins as (
 
 ),
 
-judged_percentiles as (
+evaluated_percentiles as (
 
     {% for percentile in percentiles -%}
     select
@@ -297,7 +297,7 @@ percentiles as (
 
     select
         percentiles.rule,
-        losses.evaluation_date,
+        losses.as_of_date,
         {{ scope_of('losses') | join(',\n        ') }},
         losses.label,
         losses.window_start_date,
@@ -307,10 +307,10 @@ percentiles as (
         percentiles.value,
         percentiles.ci_lower,
         percentiles.ci_upper
-    from judged_percentiles as percentiles
+    from evaluated_percentiles as percentiles
     inner join losses
         on
-            percentiles.evaluation_date = losses.evaluation_date
+            percentiles.as_of_date = losses.as_of_date
             and percentiles.model_name = losses.model_name
             and percentiles.model_version = losses.model_version
             and losses.cohort_name = 'all'
@@ -323,7 +323,7 @@ percentiles as (
 validation_ratios as (
 
     select
-        losses.evaluation_date,
+        losses.as_of_date,
         {{ scope_of('losses') | join(',\n        ') }},
         losses.label,
         losses.window_start_date,
@@ -347,8 +347,8 @@ validation_ratios as (
         on
             losses.model_name = metrics.model_name
             and losses.model_version = metrics.model_version
-            and losses.evaluation_date >= metrics.known_from
-            and losses.evaluation_date < metrics.known_until
+            and losses.as_of_date >= metrics.known_from
+            and losses.as_of_date < metrics.known_until
     where
         losses.cohort_name = 'all'
         and metrics.metric_key = 'validation_log_loss'
@@ -358,18 +358,18 @@ validation_ratios as (
 corrected_days as (
 
     select
-        evaluation_dates.evaluation_date,
+        as_of_dates.as_of_date,
         corrections.metric_date,
         corrections.model_name,
         corrections.model_version,
         max(case when corrections.is_correction then 1 else 0 end) as is_corrected
     from {{ ref('int_log_loss__corrections') }} as corrections
-    inner join evaluation_dates
+    inner join as_of_dates
         on
-            corrections.as_of_date <= evaluation_dates.evaluation_date
-            and corrections.published_date_of_day <= evaluation_dates.evaluation_date
+            corrections.as_of_date <= as_of_dates.as_of_date
+            and corrections.published_date_of_day <= as_of_dates.as_of_date
     group by
-        evaluation_dates.evaluation_date,
+        as_of_dates.as_of_date,
         corrections.metric_date,
         corrections.model_name,
         corrections.model_version
@@ -379,7 +379,7 @@ corrected_days as (
 correction_rates as (
 
     select
-        losses.evaluation_date,
+        losses.as_of_date,
         {{ scope_of('losses') | join(',\n        ') }},
         'all' as label,
         losses.window_start_date,
@@ -391,14 +391,14 @@ correction_rates as (
     from losses
     inner join corrected_days
         on
-            losses.evaluation_date = corrected_days.evaluation_date
+            losses.as_of_date = corrected_days.as_of_date
             and losses.model_name = corrected_days.model_name
             and losses.model_version = corrected_days.model_version
             and losses.window_start_date <= corrected_days.metric_date
             and losses.window_end_date >= corrected_days.metric_date
     where losses.cohort_name = 'all'
     group by
-        losses.evaluation_date,
+        losses.as_of_date,
         {{ scope_of('losses') | join(',\n        ') }},
         losses.window_start_date,
         losses.window_end_date,
@@ -411,7 +411,7 @@ correction_rates as (
 recent_versions as (
 
     select
-        evaluation_dates.evaluation_date,
+        as_of_dates.as_of_date,
         {{ scope_of('day_states') | join(',\n        ') }},
         min(day_states.metric_date) as window_start_date,
         max(day_states.metric_date) as window_end_date,
@@ -420,19 +420,19 @@ recent_versions as (
             'sum(day_states.labeled_count)', 'sum(day_states.prediction_count)'
         ) }} as label_coverage
     from {{ ref('int_log_loss__day_states') }} as day_states
-    inner join evaluation_dates
+    inner join as_of_dates
         on
-            day_states.known_from <= evaluation_dates.evaluation_date
-            and day_states.known_until > evaluation_dates.evaluation_date
-            and day_states.metric_date <= evaluation_dates.evaluation_date
+            day_states.known_from <= as_of_dates.as_of_date
+            and day_states.known_until > as_of_dates.as_of_date
+            and day_states.metric_date <= as_of_dates.as_of_date
             and day_states.metric_date > {{ log_loss.add_days(
-                'evaluation_dates.evaluation_date', -settings.evaluation_days
+                'as_of_dates.as_of_date', -settings.evaluation_days
             ) }}
     where
         day_states.cohort_name = 'all'
         and day_states.label = 'all'
     group by
-        evaluation_dates.evaluation_date,
+        as_of_dates.as_of_date,
         {{ scope_of('day_states') | join(',\n        ') }}
     having sum(day_states.prediction_count) > 0
 
@@ -461,7 +461,7 @@ immature_versions as (
     cross join rules_of_versions
     left join losses
         on
-            recent_versions.evaluation_date = losses.evaluation_date
+            recent_versions.as_of_date = losses.as_of_date
             and {{ log_loss.same_scope('recent_versions', 'losses') }}
     where losses.model_name is null
 

@@ -1,6 +1,6 @@
 {%- set scope = ['metric_date', 'window_days'] + log_loss.scope_columns() -%}
 {%- set fit = ['metric_date', 'window_days', 'model_name', 'model_version'] -%}
-{%- set looks = 9 -%}
+{%- set steps = 9 -%}
 {%- set sums = [
     'loss_sum', 'loss_squared_sum', 'event_loss_sum', 'brier_sum', 'entropy_sum',
     'entropy_variance_sum',
@@ -226,7 +226,7 @@ score_cells as (
 
 ),
 
-{{ log_loss.recalibration_looks('score_cells', fit, looks) }},
+{{ log_loss.recalibration_steps('score_cells', fit, steps) }},
 
 fit_counts as (
 
@@ -252,21 +252,21 @@ recalibrations as (
         {% for key in fit -%}
         fit_counts.{{ key }},
         {% endfor -%}
-        last_look.best_intercept as intercept,
-        last_look.best_slope as slope,
+        last_step.best_intercept as intercept,
+        last_step.best_slope as slope,
         case
-            when last_look.best_loss < last_look.first_loss
-            then (last_look.first_loss - last_look.best_loss) / fit_counts.row_count
+            when last_step.best_loss < last_step.first_loss
+            then (last_step.first_loss - last_step.best_loss) / fit_counts.row_count
             else {{ log_loss.double(0) }}
         end as gain
     from fit_counts
-    inner join look_{{ looks - 1 }} as last_look
-        on {{ log_loss.same_columns(fit, 'fit_counts', 'last_look') }}
+    inner join step_{{ steps - 1 }} as last_step
+        on {{ log_loss.same_columns(fit, 'fit_counts', 'last_step') }}
     where
         fit_counts.lowest_of_events < fit_counts.highest_of_others
         and fit_counts.lowest_of_others < fit_counts.highest_of_events
-        and abs(last_look.intercept_step) <= 1e-6 * (1 + abs(last_look.best_intercept))
-        and abs(last_look.slope_step) <= 1e-6 * (1 + abs(last_look.best_slope))
+        and abs(last_step.intercept_step) <= 1e-6 * (1 + abs(last_step.best_intercept))
+        and abs(last_step.slope_step) <= 1e-6 * (1 + abs(last_step.best_slope))
 
 )
 

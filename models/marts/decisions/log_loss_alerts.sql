@@ -1,18 +1,18 @@
 {%- set series = ['rule'] + log_loss.scope_columns() + ['label'] -%}
-{%- set alert = ['evaluation_date'] + series -%}
+{%- set alert = ['as_of_date'] + series -%}
 {%- set run = series + ['first_alert_date'] -%}
-{%- set version = ['evaluation_date', 'model_name', 'model_version'] -%}
+{%- set version = ['as_of_date', 'model_name', 'model_version'] -%}
 {%- set deployment_days = 14 -%}
 {%- set text = dbt.type_string() -%}
 {%- set budget = log_loss.configuration().error_budget -%}
 {#- what each rule measures, over which windows; of several the lowest value counts -#}
 {%- set windows = {
-    'mean_log_loss': ['judged'],
-    'cohort_log_loss': ['judged'],
-    'class_log_loss': ['judged'],
-    'mean_log_loss_increase': ['judged'],
-    'cohort_log_loss_increase': ['judged'],
-    'class_log_loss_increase': ['judged'],
+    'mean_log_loss': ['evaluation'],
+    'cohort_log_loss': ['evaluation'],
+    'class_log_loss': ['evaluation'],
+    'mean_log_loss_increase': ['evaluation'],
+    'cohort_log_loss_increase': ['evaluation'],
+    'class_log_loss_increase': ['evaluation'],
     'fast_burn_rate': [
         log_loss.window_name(budget.page.long_days),
         log_loss.window_name(budget.page.short_days),
@@ -37,7 +37,7 @@ first_alerts as (
         {{ log_loss.loss_allowance('baseline_value') }} as allowance
     from {{ ref('int_log_loss__alert_episodes') }}
     where
-        evaluation_date = first_alert_date
+        as_of_date = first_alert_date
         and rule in {{ log_loss.rules_with('has_loss_baseline', true) }}
         and baseline_value is not null
 
@@ -130,7 +130,7 @@ alerts as (
         end as limit_value,
         case
             when
-                episodes.evaluation_date >= episodes.first_alert_date
+                episodes.as_of_date >= episodes.first_alert_date
                 and rises.rise_start_date < episodes.first_date
             then rises.rise_start_date
             else episodes.first_date
@@ -176,7 +176,7 @@ means_now as (
     inner join {{ ref('int_log_loss__evaluation_days') }} as evaluation_days
         on
             rule_windows.window_name = evaluation_days.window_name
-            and alerts.evaluation_date = evaluation_days.evaluation_date
+            and alerts.as_of_date = evaluation_days.as_of_date
             and {{ log_loss.same_scope('alerts', 'evaluation_days') }}
     inner join {{ ref('int_log_loss__day_states') }} as day_states
         on
@@ -221,7 +221,7 @@ revisions as (
 comparisons as (
 
     select * from {{ ref('int_log_loss__baseline_comparisons') }}
-    where measure = 'log_loss' and window_name = 'judged' and label = 'all'
+    where measure = 'log_loss' and window_name = 'evaluation' and label = 'all'
 
 ),
 
@@ -323,7 +323,7 @@ top_cohorts as (
 ranked_deployments as (
 
     select
-        alerts.evaluation_date,
+        alerts.as_of_date,
         {% for column in series -%}
         alerts.{{ column }},
         {% endfor -%}
@@ -333,7 +333,7 @@ ranked_deployments as (
         ]) }} as deployment_text,
         row_number() over (
             partition by
-                alerts.evaluation_date,
+                alerts.as_of_date,
                 {% for column in series -%}
                 alerts.{{ column }}{{ ',' if not loop.last }}
                 {% endfor %}
@@ -346,7 +346,7 @@ ranked_deployments as (
     inner join {{ ref('stg_log_loss__deployments') }} as deployments
         on
             alerts.model_name = deployments.model_name
-            and alerts.evaluation_date >= cast(deployments.deployed_at as date)
+            and alerts.as_of_date >= cast(deployments.deployed_at as date)
             and {{ log_loss.add_days('alerts.suspected_date', -deployment_days) }}
             <= cast(deployments.deployed_at as date)
 
@@ -355,20 +355,20 @@ ranked_deployments as (
 recent_deployments as (
 
     select
-        evaluation_date,
+        as_of_date,
         {{ series | join(',\n        ') }},
         {{ log_loss.first_three('deployment_text', 'deployment_rank') | indent(8) }}
             as recent_deployments
     from ranked_deployments
     group by
-        evaluation_date,
+        as_of_date,
         {{ series | join(',\n        ') }}
 
 )
 
 select
-    alerts.evaluation_date as alert_date,
-    alerts.evaluation_date = clock.as_of_date as is_current,
+    alerts.as_of_date as alert_date,
+    alerts.as_of_date = clock.as_of_date as is_current,
     {% for column in series -%}
     alerts.{{ column }},
     {% endfor -%}
@@ -383,7 +383,7 @@ select
     alerts.first_alert_date,
     alerts.last_date as last_alert_date,
     cast({{ log_loss.days_between(
-        'alerts.first_alert_date', 'alerts.evaluation_date'
+        'alerts.first_alert_date', 'alerts.as_of_date'
     ) }} as {{ dbt.type_bigint() }}) as days_open,
     alerts.suppression_reason is not null as is_suppressed,
     alerts.suppression_reason,
@@ -417,14 +417,14 @@ from alerts
 cross join {{ ref('int_log_loss__clock') }} as clock
 left join top_cohorts
     on
-        alerts.evaluation_date = top_cohorts.evaluation_date
+        alerts.as_of_date = top_cohorts.as_of_date
         and alerts.model_name = top_cohorts.model_name
         and alerts.model_version = top_cohorts.model_version
 left join recent_deployments
     on
-        alerts.evaluation_date = recent_deployments.evaluation_date
+        alerts.as_of_date = recent_deployments.as_of_date
         and {{ log_loss.same_columns(series, 'alerts', 'recent_deployments') }}
 left join revisions
     on
-        alerts.evaluation_date = revisions.evaluation_date
+        alerts.as_of_date = revisions.as_of_date
         and {{ log_loss.same_columns(series, 'alerts', 'revisions') }}

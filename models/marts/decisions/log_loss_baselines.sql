@@ -4,9 +4,9 @@ baselines as (
 
     select
         *,
-        max(evaluation_date) over (
+        max(as_of_date) over (
             partition by {{ log_loss.scope_columns() | join(', ') }}, label
-        ) as last_evaluation_date
+        ) as last_as_of_date
     from {{ ref('int_log_loss__baselines') }}
     where measure = 'log_loss'
 
@@ -15,7 +15,7 @@ baselines as (
 select
     {{ log_loss.scope_columns() | join(',\n    ') }},
     label,
-    evaluation_date as as_of_date,
+    as_of_date,
     measured_version as baseline_version,
     start_date as baseline_start_date,
     end_date as baseline_end_date,
@@ -27,4 +27,4 @@ select
     day_count,
     source
 from baselines
-where evaluation_date = last_evaluation_date
+where as_of_date = last_as_of_date

@@ -7,11 +7,11 @@ burn_rates as (
     select
         *,
         -- what was known when the day was first the last to be judged
-        min(evaluation_date) over (
+        min(as_of_date) over (
             partition by model_name, model_version, window_end_date
-        ) as first_evaluation_date
+        ) as first_as_of_date
     from {{ ref('int_log_loss__baseline_comparisons') }}
-    where window_name <> 'judged'
+    where window_name <> 'evaluation'
 
 ),
 
@@ -31,7 +31,7 @@ first_burn_rates as (
             partition by model_name, model_version, window_end_date
         ) as recent_p_value
     from burn_rates
-    where evaluation_date = first_evaluation_date
+    where as_of_date = first_as_of_date
 
 )
 
@@ -40,7 +40,7 @@ select
     model_name,
     model_version,
     cast(window_days as {{ dbt.type_bigint() }}) as window_days,
-    evaluation_date as as_of_date,
+    as_of_date,
     row_count as labeled_count,
     mean_value as mean_log_loss,
     baseline_mean as baseline_log_loss,

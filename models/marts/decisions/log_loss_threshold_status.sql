@@ -5,7 +5,7 @@ statuses as (
     select statuses.*
     from {{ ref('int_log_loss__rule_statuses') }} as statuses
     inner join {{ ref('int_log_loss__clock') }} as clock
-        on statuses.evaluation_date = clock.as_of_date
+        on statuses.as_of_date = clock.as_of_date
 
 ),
 
@@ -39,7 +39,7 @@ select
     statuses.label_coverage,
     statuses.ci_lower,
     statuses.ci_upper,
-    statuses.judged_value,
+    statuses.evaluated_value,
     statuses.baseline_value,
     statuses.p_value,
     statuses.z_rows,

@@ -6,7 +6,7 @@ cells as (
     select cells.*
     from {{ ref('int_log_loss__drift_cells') }} as cells
     inner join {{ ref('int_log_loss__clock') }} as clock
-        on cells.known_by = clock.as_of_date
+        on cells.as_of_date = clock.as_of_date
 
 ),
 

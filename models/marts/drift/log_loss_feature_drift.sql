@@ -1,6 +1,6 @@
 {%- set series = ['model_name', 'model_version', 'feature', 'metric_date'] -%}
-{%- set look = [
-    'model_name', 'model_version', 'metric_date', 'window_days', 'known_by'
+{%- set window_key = [
+    'model_name', 'model_version', 'metric_date', 'window_days', 'as_of_date'
 ] -%}
 with
 
@@ -9,7 +9,7 @@ drifts as (
     select drifts.*
     from {{ ref('int_log_loss__drifts') }} as drifts
     inner join {{ ref('int_log_loss__clock') }} as clock
-        on drifts.known_by = clock.as_of_date
+        on drifts.as_of_date = clock.as_of_date
     where drifts.feature <> '(score)'
 
 ),
@@ -83,7 +83,7 @@ single_days as (
         - reference_losses.mean_log_loss as rise
     from drifts
     inner join windows
-        on {{ log_loss.same_columns(look, 'drifts', 'windows') }}
+        on {{ log_loss.same_columns(window_key, 'drifts', 'windows') }}
     inner join losses
         on
             drifts.model_name = losses.model_name
@@ -176,7 +176,7 @@ last_known as (
 
 ),
 
-judged as (
+evaluated as (
 
     select
         drifts.*,
@@ -200,38 +200,38 @@ judged as (
 )
 
 select
-    judged.metric_date,
-    cast(judged.window_days as {{ dbt.type_bigint() }}) as window_days,
-    judged.model_name,
-    judged.model_version,
-    judged.feature,
-    judged.feature_type,
+    evaluated.metric_date,
+    cast(evaluated.window_days as {{ dbt.type_bigint() }}) as window_days,
+    evaluated.model_name,
+    evaluated.model_version,
+    evaluated.feature,
+    evaluated.feature_type,
     windows.reference_version,
     windows.reference_start_date,
     windows.reference_end_date,
-    judged.reference_count,
-    judged.prediction_count,
-    judged.cell_count,
-    judged.reference_missing_share,
-    judged.missing_share,
-    judged.psi,
-    judged.psi_if_unchanged,
-    judged.jensen_shannon_distance,
-    judged.loss_correlation,
+    evaluated.reference_count,
+    evaluated.prediction_count,
+    evaluated.cell_count,
+    evaluated.reference_missing_share,
+    evaluated.missing_share,
+    evaluated.psi,
+    evaluated.psi_if_unchanged,
+    evaluated.jensen_shannon_distance,
+    evaluated.loss_correlation,
     cast(
         row_number() over (
             partition by
-                judged.metric_date,
-                judged.window_days,
-                judged.model_name,
-                judged.model_version
+                evaluated.metric_date,
+                evaluated.window_days,
+                evaluated.model_name,
+                evaluated.model_version
             order by
-                judged.has_moved desc,
-                judged.moves_with_loss desc,
-                judged.psi - judged.psi_if_unchanged desc,
-                judged.feature asc
+                evaluated.has_moved desc,
+                evaluated.moves_with_loss desc,
+                evaluated.psi - evaluated.psi_if_unchanged desc,
+                evaluated.feature asc
         ) as {{ dbt.type_bigint() }}
     ) as drift_rank
-from judged
+from evaluated
 inner join windows
-    on {{ log_loss.same_columns(look, 'judged', 'windows') }}
+    on {{ log_loss.same_columns(window_key, 'evaluated', 'windows') }}

@@ -5,7 +5,7 @@ drifts as (
     select drifts.*
     from {{ ref('int_log_loss__drifts') }} as drifts
     inner join {{ ref('int_log_loss__clock') }} as clock
-        on drifts.known_by = clock.as_of_date
+        on drifts.as_of_date = clock.as_of_date
     where drifts.feature = '(score)'
 
 ),
@@ -37,4 +37,4 @@ inner join windows
         and drifts.model_version = windows.model_version
         and drifts.metric_date = windows.metric_date
         and drifts.window_days = windows.window_days
-        and drifts.known_by = windows.known_by
+        and drifts.as_of_date = windows.as_of_date

@@ -16,7 +16,7 @@ estimates as (
 
 ),
 
-{{ log_loss.with_past_errors('estimates', 'judged_estimates') }},
+{{ log_loss.with_past_errors('estimates', 'evaluated_estimates') }},
 
 -- the two that labels bear out, side by side
 counted_rivals as (
@@ -109,25 +109,25 @@ chosen as (
         'chosen' as estimator,
         so_far.weekday,
         choices.chosen_estimator,
-        judged_estimates.estimate,
-        judged_estimates.standard_error,
-        judged_estimates.day_error,
-        judged_estimates.past_error as error_of_estimator,
-        judged_estimates.past_date_count as date_count_of_estimator,
+        evaluated_estimates.estimate,
+        evaluated_estimates.standard_error,
+        evaluated_estimates.day_error,
+        evaluated_estimates.past_error as error_of_estimator,
+        evaluated_estimates.past_date_count as date_count_of_estimator,
         case when choices.chosen_estimator is null then 'no_estimate' end as reason,
         so_far.prediction_count,
         so_far.labeled_count,
         so_far.realised_loss,
-        judged_estimates.relative_error
+        evaluated_estimates.relative_error
     from choices
-    inner join judged_estimates as so_far
+    inner join evaluated_estimates as so_far
         on
             {{ log_loss.same_columns(keys, 'choices', 'so_far') }}
             and so_far.estimator = 'so_far'
-    left join judged_estimates
+    left join evaluated_estimates
         on
-            {{ log_loss.same_columns(keys, 'choices', 'judged_estimates') }}
-            and choices.chosen_estimator = judged_estimates.estimator
+            {{ log_loss.same_columns(keys, 'choices', 'evaluated_estimates') }}
+            and choices.chosen_estimator = evaluated_estimates.estimator
 
 ),
 
@@ -152,7 +152,7 @@ all_estimates as (
         relative_error,
         past_error,
         past_date_count
-    from judged_estimates
+    from evaluated_estimates
 
     union all
 
@@ -213,7 +213,7 @@ errors as (
             else date_count_of_estimator
         end as degrees_of_freedom,
         case
-            when known_on = max(known_on) over (
+            when as_of_date = max(as_of_date) over (
                 partition by
                     metric_date, window_days, model_name, model_version, estimator
             )
@@ -289,7 +289,7 @@ shown as (
     select wider_margins.*
     from wider_margins
     inner join {{ ref('int_log_loss__clock') }} as clock
-        on wider_margins.known_on > {{ log_loss.add_days(
+        on wider_margins.as_of_date > {{ log_loss.add_days(
             'clock.last_whole_date', -estimation.history_days
         ) }}
 
@@ -301,7 +301,7 @@ select
     model_name,
     model_version,
     cast(age_days as {{ dbt.type_bigint() }}) as age_days,
-    known_on as as_of_date,
+    as_of_date,
     estimator,
     chosen_estimator,
     is_latest,

@@ -24,4 +24,4 @@ select
     sqrt(completeness.development_variance) as development_error,
     completeness.late_share
 from completeness
-inner join clock on completeness.known_on = clock.last_whole_date
+inner join clock on completeness.as_of_date = clock.last_whole_date

@@ -15,7 +15,7 @@ clock as (
 
 )
 
-select day_states.known_from as evaluation_date
+select day_states.known_from as as_of_date
 from day_states
 inner join clock
     on
@@ -24,6 +24,6 @@ inner join clock
 
 union distinct
 
-select as_of_date as evaluation_date
+select as_of_date
 from clock
 where as_of_date is not null
