@@ -37,7 +37,7 @@ contests as (
 
 ),
 
-{{ log_loss.with_past_errors('contests', 'judged_contests') }},
+{{ log_loss.with_past_errors('contests', 'evaluated_contests') }},
 
 all_rivals as (
 
@@ -48,7 +48,7 @@ all_rivals as (
         estimate,
         past_error,
         past_date_count
-    from judged_contests
+    from evaluated_contests
 
     union all
 
@@ -131,7 +131,7 @@ chosen as (
 
 ),
 
-{{ log_loss.with_past_errors('chosen', 'judged_choices') }},
+{{ log_loss.with_past_errors('chosen', 'evaluated_choices') }},
 
 all_estimates as (
 
@@ -173,7 +173,7 @@ all_estimates as (
         relative_error,
         past_error,
         past_date_count
-    from judged_choices
+    from evaluated_choices
 
 ),
 
