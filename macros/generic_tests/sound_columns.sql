@@ -35,7 +35,7 @@ with
 checked as (
 
     select
-        {{ key | join(',\n        ') }},
+        {{ key | join(', ') }},
         case
             {%- for problem, condition in problems %}
             when {{ condition }} then '{{ problem }}'
@@ -46,7 +46,7 @@ checked as (
 )
 
 select
-    {{ key | join(',\n    ') }},
+    {{ key | join(', ') }},
     problem
 from checked
 where problem is not null
@@ -54,11 +54,11 @@ where problem is not null
 union all
 
 select
-    {{ key | join(',\n    ') }},
+    {{ key | join(', ') }},
     'the key is repeated' as problem
 from {{ model }}
 group by
-    {{ key | join(',\n    ') }}
+    {{ key | join(', ') }}
 having count(*) > 1
 {% endtest %}
 

@@ -6,10 +6,10 @@
     'a list of column names'
 ) }}
 select
-    {{ columns | join(',\n    ') }},
+    {{ columns | join(', ') }},
     count(*) as row_count
 from {{ model }}
 group by
-    {{ columns | join(',\n    ') }}
+    {{ columns | join(', ') }}
 having count(*) > 1
 {% endtest %}

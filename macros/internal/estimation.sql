@@ -54,14 +54,14 @@ partition by
 
     select
         metric_date,
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         sum(prediction_count) as prediction_count,
         sum(prediction_count * relative_error * relative_error) as squared_error
     from {{ estimates }}
     where relative_error is not null
     group by
         metric_date,
-        {{ keys | join(',\n        ') }}
+        {{ keys | join(', ') }}
 
 ),
 
@@ -244,7 +244,7 @@ expected_cells as (
 class_sums as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         label,
         max(is_weekly) as is_weekly,
         max(late_share) as late_share,
@@ -265,7 +265,7 @@ class_sums as (
         sum(case when completeness > 0 then 0 else 1 end) as unknown_count
     from expected_cells
     group by
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         label
 
 ),
@@ -303,7 +303,7 @@ class_effects as (
 completeness_weighted as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         max(estimate) as estimate,
         sqrt(sum(
             loss_effect * chance_variance
@@ -330,7 +330,7 @@ completeness_weighted as (
             then 'too_incomplete'
         end as reason
     from class_effects
-    group by {{ keys | join(',\n        ') }}
+    group by {{ keys | join(', ') }}
 
 )
 {%- endmacro %}
@@ -384,7 +384,7 @@ strata as (
 collapsed_strata as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         case when labeled_count < 10 then '(small)' else '=' || cohort_value end
             as stratum,
         {% for sum in sums -%}
@@ -392,7 +392,7 @@ collapsed_strata as (
         {% endfor %}
     from strata
     group by
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         case when labeled_count < 10 then '(small)' else '=' || cohort_value end
 
 ),
@@ -434,7 +434,7 @@ strata_means as (
 post_stratified as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         sum(weight * mean_loss) as estimate,
         sqrt(sum(
             weight * weight * loss_stddev * loss_stddev / nullif(labeled_count, 0)
@@ -445,7 +445,7 @@ post_stratified as (
             end
         )) as standard_error
     from strata_means
-    group by {{ keys | join(',\n        ') }}
+    group by {{ keys | join(', ') }}
 
 )
 {%- endmacro %}
@@ -491,7 +491,7 @@ evaluations as (
 
     select distinct
         member_date as metric_date,
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         as_of_date
     from {{ estimate_days }}
 
@@ -500,7 +500,7 @@ evaluations as (
 reference_ends as (
 
     select distinct
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         as_of_date,
         {{ log_loss.add_days('as_of_date', -horizon_days) }} as reference_end_date,
         {{ log_loss.add_days(
@@ -514,7 +514,7 @@ realised_bins as (
 
     select
         entries.metric_date,
-        {{ log_loss.scope_columns('entries')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('entries')[:2] | join(', ') }},
         entries.bin,
         sum(entries.entry_count) as labeled_count,
         sum(entries.loss_sum) as loss_sum
@@ -527,7 +527,7 @@ realised_bins as (
         <= {{ log_loss.add_days('entries.metric_date', horizon_days) }}
     group by
         entries.metric_date,
-        {{ log_loss.scope_columns('entries')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('entries')[:2] | join(', ') }},
         entries.bin
 
 ),
@@ -536,11 +536,11 @@ realised_days as (
 
     select
         metric_date,
-        {{ version | join(',\n        ') }}
+        {{ version | join(', ') }}
     from realised_bins
     group by
         metric_date,
-        {{ version | join(',\n        ') }}
+        {{ version | join(', ') }}
     having sum(labeled_count) > 0
 
 ),
@@ -548,7 +548,7 @@ realised_days as (
 reference_days as (
 
     select
-        {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('reference_ends')[:2] | join(', ') }},
         reference_ends.as_of_date,
         count(*) as day_count
     from reference_ends
@@ -558,7 +558,7 @@ reference_days as (
             and reference_ends.reference_end_date >= realised_days.metric_date
             and reference_ends.before_reference_date < realised_days.metric_date
     group by
-        {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('reference_ends')[:2] | join(', ') }},
         reference_ends.as_of_date
 
 ),
@@ -566,7 +566,7 @@ reference_days as (
 reference_bins as (
 
     select
-        {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('reference_ends')[:2] | join(', ') }},
         reference_ends.as_of_date,
         realised_bins.bin,
         sum(realised_bins.labeled_count) as labeled_count,
@@ -583,7 +583,7 @@ reference_bins as (
             {{ log_loss.same_columns(version, 'reference_ends', 'reference_days') }}
             and reference_ends.as_of_date = reference_days.as_of_date
     group by
-        {{ log_loss.scope_columns('reference_ends')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('reference_ends')[:2] | join(', ') }},
         reference_ends.as_of_date,
         realised_bins.bin
 
@@ -592,7 +592,7 @@ reference_bins as (
 references_of_bins as (
 
     select
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         as_of_date,
         bin,
         {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_loss,
@@ -606,7 +606,7 @@ predictions as (
 
     select
         metric_date,
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         grain,
         bin,
         recorded_date,
@@ -617,7 +617,7 @@ predictions as (
     where entry_type = 'prediction'
     group by
         metric_date,
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         grain,
         bin,
         recorded_date
@@ -628,7 +628,7 @@ raw_sums as (
 
     select
         evaluations.metric_date,
-        {{ log_loss.scope_columns('evaluations')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('evaluations')[:2] | join(', ') }},
         evaluations.as_of_date,
         sum(predictions.prediction_count) as prediction_count,
         sum(predictions.entropy_sum) as entropy_sum,
@@ -642,7 +642,7 @@ raw_sums as (
             and evaluations.as_of_date >= predictions.recorded_date
     group by
         evaluations.metric_date,
-        {{ log_loss.scope_columns('evaluations')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('evaluations')[:2] | join(', ') }},
         evaluations.as_of_date
 
 ),
@@ -651,7 +651,7 @@ recalibrated_sums as (
 
     select
         evaluations.metric_date,
-        {{ log_loss.scope_columns('evaluations')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('evaluations')[:2] | join(', ') }},
         evaluations.as_of_date,
         sum(predictions.prediction_count) as covered_count,
         sum(predictions.prediction_count * references_of_bins.mean_loss) as loss_sum,
@@ -670,7 +670,7 @@ recalibrated_sums as (
             and predictions.bin = references_of_bins.bin
     group by
         evaluations.metric_date,
-        {{ log_loss.scope_columns('evaluations')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('evaluations')[:2] | join(', ') }},
         evaluations.as_of_date
 
 ),
@@ -679,7 +679,7 @@ label_free_sums as (
 
     select
         raw_sums.metric_date,
-        {{ log_loss.scope_columns('raw_sums')[:2] | join(',\n        ') }},
+        {{ log_loss.scope_columns('raw_sums')[:2] | join(', ') }},
         raw_sums.as_of_date,
         raw_sums.prediction_count,
         raw_sums.entropy_sum,

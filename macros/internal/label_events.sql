@@ -225,7 +225,7 @@ rejected_labels as (
     from {{ ref('stg_log_loss__labels') }}
     where
         rejection_reason is not null
-        and {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
+        and {{ log_loss.is_row_rebuilt(cutoff) }}
 
     union all
 

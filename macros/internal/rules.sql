@@ -202,7 +202,7 @@ and (
     share of the loss that clipped rows add.
 #}
 {% macro evaluated_losses() -%}
-{%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
+{%- set scope = log_loss.scope_columns() | join(', ') -%}
 {%- set window -%}
 partition by as_of_date, {{ log_loss.scope_columns() | join(', ') }}
 {%- endset -%}
@@ -262,7 +262,7 @@ evaluated_losses as (
 
     select
         evaluated_sums.as_of_date,
-        {{ log_loss.scope_columns('evaluated_sums') | join(',\n        ') }},
+        {{ log_loss.scope_columns('evaluated_sums') | join(', ') }},
         evaluated_sums.label,
         evaluated_sums.window_start_date,
         evaluated_sums.window_end_date,
@@ -331,7 +331,7 @@ evaluated_losses as (
 select
     {{ measure.rule }} as rule,
     as_of_date,
-    {{ log_loss.scope_columns() | join(',\n    ') }},
+    {{ log_loss.scope_columns() | join(', ') }},
     label,
     window_start_date,
     window_end_date,
@@ -343,14 +343,14 @@ select
     {%- for side in ['lower', 'upper'] %}
     {{ log_loss.confidence_interval(
         side, 'mean_log_loss', 'log_loss_stddev', 'labeled_count', 'rarest_label_count'
-    ) | indent(4) }} as ci_{{ side }},
+    ) }} as ci_{{ side }},
     {%- endfor %}
     -- What a rare class adds to a mean is never negative, so the common class alone
     -- bounds it from below.
     commonest_labeled_count * {{ log_loss.confidence_interval(
         'lower', 'commonest_mean_log_loss', 'commonest_log_loss_stddev',
         'commonest_labeled_count'
-    ) | indent(4) }} / nullif(labeled_count, 0) as commonest_ci_lower,
+    ) }} / nullif(labeled_count, 0) as commonest_ci_lower,
     {%- else %}
     {{ 'ci_lower' if measure.evaluated_by == 'interval' else null_double }} as ci_lower,
     {{ 'ci_upper' if measure.evaluated_by == 'interval' else null_double }} as ci_upper,

@@ -102,7 +102,7 @@ ranked_predictions as (
                 staged.recorded_at,
                 staged.predicted_at,
                 {{ (probabilities + cohorts + features)
-                    | join(',\n                ') }},
+                    | join(', ') }},
                 staged.weight
         ) as load_rank
         {%- endif %}
@@ -116,14 +116,14 @@ ranked_predictions as (
     {{- log_loss._join_touched(touched) }}
     where
         {{ log_loss.mostly_true('staged.rejection_reason is null') }}
-        and {{ log_loss.may_be_recorded_since(since, 'staged') | indent(8) }}
+        and {{ log_loss.may_be_recorded_since(since, 'staged') }}
 
 ),
 
 first_predictions as (
 
     select
-        {{ log_loss._prediction_columns() | indent(8) }},
+        {{ log_loss._prediction_columns() }},
         0 as is_single
     from ranked_predictions
     where {{ log_loss.mostly_true('load_rank = 1') }}
@@ -132,7 +132,7 @@ first_predictions as (
     union all
 
     select
-        {{ log_loss._prediction_columns() | indent(8) }},
+        {{ log_loss._prediction_columns() }},
         case when shared_requests.key_hash is null then 1 else 0 end as is_single
     from {{ ref('stg_log_loss__predictions') }} as staged
     left join shared_requests on {{ request_hash }} = shared_requests.key_hash
@@ -148,8 +148,8 @@ predictions_with_top_class as (
     select
         *,
         {{ log_loss.by_class_count('predicted_class') }} as predicted_class_index,
-        {{ log_loss.entropy(probabilities) | indent(8) }} as entropy,
-        {{ log_loss.squared_log_probability(probabilities) | indent(8) }}
+        {{ log_loss.entropy(probabilities) }} as entropy,
+        {{ log_loss.squared_log_probability(probabilities) }}
             as squared_log_probability
     from first_predictions
 
@@ -162,8 +162,8 @@ accepted_predictions as (
         {{ log_loss.by_class_count('top_probability') }} as score,
         -- the variance of the loss if the model is calibrated
         case
-            when squared_log_probability > {{ squared_entropy | indent(12) }}
-            then squared_log_probability - {{ squared_entropy | indent(12) }}
+            when squared_log_probability > {{ squared_entropy }}
+            then squared_log_probability - {{ squared_entropy }}
             else {{ log_loss.double(0) }}
         end as entropy_variance
     from predictions_with_top_class
@@ -186,7 +186,7 @@ ranked_labels as (
     {{- log_loss._join_touched(touched) }}
     where
         {{ log_loss.mostly_true('staged.rejection_reason is null') }}
-        and {{ log_loss.may_be_recorded_since(since, 'staged') | indent(8) }}
+        and {{ log_loss.may_be_recorded_since(since, 'staged') }}
 
 ),
 
@@ -207,7 +207,7 @@ sequenced_labels as (
 labels_in_force as (
 
     select
-        {{ log_loss._label_columns() | indent(8) }},
+        {{ log_loss._label_columns() }},
         superseded_at,
         -- when the last labelled interval before this one ended
         max(case when class_index > 0 then superseded_at end) over (
@@ -240,7 +240,7 @@ labels_in_force as (
 
     -- nothing came before or after them
     select
-        {{ log_loss._label_columns() | indent(8) }},
+        {{ log_loss._label_columns() }},
         cast(null as {{ log_loss.type_utc_timestamp() }}) as superseded_at,
         cast(null as {{ log_loss.type_utc_timestamp() }}) as labeled_until,
         recorded_at as labeled_since,
@@ -291,7 +291,7 @@ labeled_predictions as (
             'labeled_intervals.class_index',
             probabilities,
             range(1, probabilities | length + 1) | list
-        ) | indent(8) }} as probability_of_label
+        ) }} as probability_of_label
     from accepted_predictions
     left join labeled_intervals
         on
@@ -318,20 +318,19 @@ scored as (
 
     select
         *,
-        {{ log_loss.negative_log_likelihood('probability_of_label') | indent(8) }}
+        {{ log_loss.negative_log_likelihood('probability_of_label') }}
             as loss,
         {{ log_loss.by_class_count('brier_score') }} as brier_score,
         {{ log_loss.by_class_count('spherical_score') }} as spherical_score,
-        {{ log_loss.focal_loss_of('probability_of_label') | indent(8) }} as focal_loss,
+        {{ log_loss.focal_loss_of('probability_of_label') }} as focal_loss,
         -- of more than two classes a score predicts that the likeliest is right
         case
             when class_count = 2
-            then {{ log_loss.negative_log_likelihood('probability_of_label')
-                | indent(12) }}
+            then {{ log_loss.negative_log_likelihood('probability_of_label') }}
             when is_correct = 1
-            then {{ log_loss.negative_log_likelihood('score') | indent(12) }}
+            then {{ log_loss.negative_log_likelihood('score') }}
             when is_correct = 0
-            then {{ log_loss.negative_log_likelihood('1 - score') | indent(12) }}
+            then {{ log_loss.negative_log_likelihood('1 - score') }}
         end as event_loss,
         -- the label the model held impossible; clipping at the other end costs
         -- at most epsilon a row and is not counted
@@ -356,7 +355,7 @@ scored as (
     'request_id', 'model_name', 'model_version', 'predicted_at', 'metric_date',
     'recorded_at', 'recorded_date', 'class_count',
 ] + log_loss.probability_columns() + log_loss.cohort_columns()
-    + log_loss.feature_columns() + ['weight']) | join(',\n') }}
+    + log_loss.feature_columns() + ['weight']) | join(', ') }}
 {%- endmacro %}
 
 

@@ -8,7 +8,7 @@
 {{ log_loss._level_of(mean) }}
 - case
     when cohort_name = 'all' then 0
-    else {{ log_loss._level_of(rest_mean) | indent(4) }}
+    else {{ log_loss._level_of(rest_mean) }}
 end
 {%- endmacro %}
 
@@ -103,13 +103,13 @@ case when {{ variance_sum }} > 0 then {{ variance_sum }} else {{ squared_sum }} 
 starting_sums as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         sum(row_count) as row_count,
         {{ log_loss.safe_divide('sum(row_count * is_event)', 'sum(row_count)') }}
             as event_share,
         sum(row_count * {{ log_loss.softplus(
             'case when is_event = 1 then -logit else logit end'
-        ) | indent(12) }}) as first_loss
+        ) }}) as first_loss
     from {{ cells }}
     group by {{ keys | join(', ') }}
 
@@ -119,8 +119,7 @@ starting_points as (
 
     select
         *,
-        row_count * {{ log_loss.binary_cross_entropy('event_share', 'event_share')
-            | indent(8) }} as constant_loss
+        row_count * {{ log_loss.binary_cross_entropy('event_share', 'event_share') }} as constant_loss
     from starting_sums
 
 ),
@@ -129,7 +128,7 @@ starting_points as (
 start_of_steps as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         case
             when first_loss <= constant_loss or event_share in (0, 1)
             then {{ log_loss.double(0) }}
@@ -175,10 +174,10 @@ shares_{{ step }} as (
 
     select
         *,
-        {{ log_loss.sigmoid('fitted_logit') | indent(8) }} as share,
+        {{ log_loss.sigmoid('fitted_logit') }} as share,
         {{ log_loss.softplus(
             'case when is_event = 1 then -fitted_logit else fitted_logit end'
-        ) | indent(8) }} as loss
+        ) }} as loss
     from fitted_{{ step }}
 
 ),
@@ -186,7 +185,7 @@ shares_{{ step }} as (
 sums_{{ step }} as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         {% for name in carried -%}
         max({{ name }}) as {{ name }},
         {% endfor -%}
@@ -211,7 +210,7 @@ sums_{{ step }} as (
 step_{{ step }} as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         {% for name in ['intercept', 'slope'] -%}
         case
             when {{ is_better }} then best_{{ name }} + {{ name }}_step
@@ -254,7 +253,7 @@ step_{{ step }} as (
     length: that of the window in days.
 #}
 {% macro fitted_trends(days, length) -%}
-{%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
+{%- set scope = log_loss.scope_columns() | join(', ') -%}
 {%- set window -%}
 partition by as_of_date, {{ log_loss.scope_columns() | join(', ') }}
 {%- endset -%}
@@ -438,12 +437,12 @@ fitted_trends as (
 {{ name }}_counts as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         loss_bin,
         sum(labeled_count) as labeled_count
     from {{ loss_bins }}
     group by
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         loss_bin
 
 ),
@@ -451,7 +450,7 @@ fitted_trends as (
 {{ name }}_running_counts as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         loss_bin,
         sum(labeled_count) over (
             partition by {{ keys | join(', ') }}
@@ -469,7 +468,7 @@ fitted_trends as (
 {{ name }}_bins as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         {% for percentile in percentiles -%}
         min(
             case
@@ -480,14 +479,14 @@ fitted_trends as (
         {% endfor %}
     from {{ name }}_running_counts
     group by
-        {{ keys | join(',\n        ') }}
+        {{ keys | join(', ') }}
 
 ),
 
 {{ name }} as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         {% for percentile in percentiles -%}
         {{ log_loss.loss_bin_value('p' ~ percentile ~ '_bin') }}
             as p{{ percentile }}_log_loss{{ ',' if not loop.last }}

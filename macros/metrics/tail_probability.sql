@@ -5,8 +5,8 @@
 {% macro default__normal_upper_tail(z) -%}
     {%- set z = '(' ~ z ~ ')' -%}
     case
-        when {{ z }} >= 0 then {{ log_loss._normal_tail_beyond(z) | indent(8) }}
-        else 1 - {{ log_loss._normal_tail_beyond('abs(' ~ z ~ ')') | indent(8) }}
+        when {{ z }} >= 0 then {{ log_loss._normal_tail_beyond(z) }}
+        else 1 - {{ log_loss._normal_tail_beyond('abs(' ~ z ~ ')') }}
     end
 {%- endmacro %}
 
@@ -149,10 +149,10 @@
             else -690
         end)
         * abs({{ t }}) / sqrt({{ n }} + {{ t }} * {{ t }})
-        * {{ log_loss._half_step_of_gamma(half) | indent(8) }}
+        * {{ log_loss._half_step_of_gamma(half) }}
         * {{ log_loss._polynomial(share, coefficients) }} / {{ coefficients[7] }}
         * {{ log_loss.double('0.28209479177387814') }}
-        + {{ log_loss._normal_tail_beyond(deviate) | indent(8) }}
+        + {{ log_loss._normal_tail_beyond(deviate) }}
     )
     {%- endset -%}
     case when {{ t }} >= 0 then {{ tail | trim }} else 1 - {{ tail | trim }} end

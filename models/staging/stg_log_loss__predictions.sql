@@ -40,19 +40,19 @@ source as (
 typed as (
 
     select
-        {{ log_loss.input_text('request_id', columns) | indent(8) }} as request_id,
-        {{ log_loss.input_text('model_name', columns) | indent(8) }} as model_name,
-        {{ log_loss.input_text('model_version', columns) | indent(8) }}
+        {{ log_loss.input_text('request_id', columns) }} as request_id,
+        {{ log_loss.input_text('model_name', columns) }} as model_name,
+        {{ log_loss.input_text('model_version', columns) }}
             as model_version,
-        {{ log_loss.usable_timestamp('predicted_at', columns) | indent(8) }}
+        {{ log_loss.usable_timestamp('predicted_at', columns) }}
             as predicted_at,
         {% if has_loaded_at -%}
-        {{ log_loss.usable_timestamp('loaded_at', columns) | indent(8) }}
+        {{ log_loss.usable_timestamp('loaded_at', columns) }}
             as own_loaded_at,
         {% else -%}
         cast(null as {{ log_loss.type_utc_timestamp() }}) as own_loaded_at,
         {% endif -%}
-        {{ log_loss.input_timestamp(stored_by, columns) | indent(8) }}
+        {{ log_loss.input_timestamp(stored_by, columns) }}
             as unchecked_recorded_at,
         {{ log_loss.class_count() }} as class_count,
         {% for probability in probabilities -%}

@@ -21,9 +21,9 @@ source as (
 )
 
 select
-    lower(trim({{ log_loss.input_text('rule', columns) | indent(4) }})) as rule,
+    lower(trim({{ log_loss.input_text('rule', columns) }})) as rule,
     {% for column in ['model_name', 'cohort_name', 'cohort_value', 'label'] -%}
-    {{ log_loss.scope_text(column, columns) | indent(4) }} as {{ column }},
+    {{ log_loss.scope_text(column, columns) }} as {{ column }},
     {% endfor -%}
     cast(
         {{ log_loss.input_column('warn_at', columns) }} as {{ log_loss.type_double() }}

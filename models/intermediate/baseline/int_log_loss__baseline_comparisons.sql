@@ -43,7 +43,7 @@ paired as (
         baselines.day_autocorrelation as baseline_autocorrelation
     from windows
     inner join {{ ref('int_log_loss__baselines') }} as baselines
-        on {{ log_loss.same_columns(keys, 'windows', 'baselines') | indent(4) }}
+        on {{ log_loss.same_columns(keys, 'windows', 'baselines') }}
 
 ),
 
@@ -118,7 +118,7 @@ probabilities as (
 
     select
         *,
-        {{ log_loss.student_t_deviate('t', 'degrees_of_freedom') | indent(8) }}
+        {{ log_loss.student_t_deviate('t', 'degrees_of_freedom') }}
             as deviate
     from deviates
 
@@ -127,7 +127,7 @@ probabilities as (
 select
     window_name,
     window_days,
-    {{ keys | join(',\n    ') }},
+    {{ keys | join(', ') }},
     window_start_date,
     window_end_date,
     prediction_count,
@@ -157,7 +157,7 @@ select
     case when baseline_source <> 'validation' or day_count >= 5 then coalesce(
         {{ log_loss.student_t_upper_tail(
             't', 'degrees_of_freedom', 'deviate'
-        ) | indent(8) }},
+        ) }},
         case
             when level_increase > 0 then {{ log_loss.double(0) }}
             when level_increase is not null then {{ log_loss.double(1) }}

@@ -26,7 +26,7 @@ windows as (
 baselines as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         1 as preference,
         case
             when measured_version <> model_version then 'previous_version'
@@ -49,7 +49,7 @@ baselines as (
         day_variance,
         {{ log_loss.bounded_autocorrelation(
             'unbounded_autocorrelation'
-        ) | indent(8) }} as day_autocorrelation
+        ) }} as day_autocorrelation
     from windows
     where
         window_name = 'baseline'
@@ -108,7 +108,7 @@ preferred as (
 )
 
 select
-    {{ keys | join(',\n    ') }},
+    {{ keys | join(', ') }},
     source,
     measured_version,
     start_date,

@@ -1,5 +1,5 @@
 {%- set settings = log_loss.configuration() -%}
-{%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
+{%- set scope = log_loss.scope_columns() | join(', ') -%}
 {%- set scope_of = log_loss.scope_columns -%}
 {%- set sums = [
     'prediction_count', 'labeled_count', 'clipped_count', 'weighted_count', 'loss_sum',
@@ -29,7 +29,7 @@ as_of_date,
         {{ scope }},
         measured_version,
         age_days,
-        {{ sums | join(',\n        ') }}
+        {{ sums | join(', ') }}
 {%- endset %}
 
 with
@@ -54,7 +54,7 @@ recent_days as (
     select
         as_of_dates.as_of_date,
         day_states.metric_date,
-        {{ scope_of('day_states') | join(',\n        ') }},
+        {{ scope_of('day_states') | join(', ') }},
         day_states.model_version as measured_version,
         {{ log_loss.days_between(
             'day_states.metric_date', 'as_of_dates.as_of_date'
@@ -221,8 +221,7 @@ ranked_lenders as (
             partition by
                 lenders.as_of_date, lenders.model_name, lenders.model_version
             order by
-                {{ log_loss.was_only_tried('trials', 'lenders.as_of_date')
-                    | indent(16) }},
+                {{ log_loss.was_only_tried('trials', 'lenders.as_of_date') }},
                 lenders.known_from desc,
                 lenders.first_date desc,
                 lenders.lender_version desc
@@ -261,13 +260,13 @@ candidate_days as (
 
     select
         sources.as_of_date,
-        {{ scope_of('sources') | join(',\n        ') }},
+        {{ scope_of('sources') | join(', ') }},
         sources.measured_version,
         predicted_days.metric_date,
         count(*) over (
             partition by
                 sources.as_of_date,
-                {{ scope_of('sources') | join(',\n                ') }},
+                {{ scope_of('sources') | join(', ') }},
                 sources.measured_version
             order by
                 predicted_days.metric_date
@@ -290,7 +289,7 @@ baseline_days as (
     select
         candidate_days.as_of_date,
         candidate_days.metric_date,
-        {{ scope_of('candidate_days') | join(',\n        ') }},
+        {{ scope_of('candidate_days') | join(', ') }},
         candidate_days.measured_version,
         {{ log_loss.days_between(
             'candidate_days.metric_date', 'candidate_days.as_of_date'
@@ -319,7 +318,7 @@ mature_baseline_days as (
         count(*) over (
             partition by
                 as_of_date,
-                {{ log_loss.scope_columns() | join(',\n                ') }},
+                {{ log_loss.scope_columns() | join(', ') }},
                 measured_version
         ) as day_count
     from baseline_days

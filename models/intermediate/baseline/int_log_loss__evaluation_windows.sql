@@ -1,5 +1,5 @@
 {%- set settings = log_loss.configuration() -%}
-{%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
+{%- set scope = log_loss.scope_columns() | join(', ') -%}
 {%- set scope_of = log_loss.scope_columns -%}
 {%- set keys = [
     'measure', 'window_name', 'as_of_date'
@@ -66,7 +66,7 @@ window_days as (
         evaluation_days.window_name,
         evaluation_days.as_of_date,
         evaluation_days.metric_date,
-        {{ scope_of('evaluation_days') | join(',\n        ') }},
+        {{ scope_of('evaluation_days') | join(', ') }},
         'all' as label,
         evaluation_days.measured_version,
         evaluation_days.prediction_count,
@@ -98,7 +98,7 @@ window_days as (
         evaluation_days.window_name,
         evaluation_days.as_of_date,
         evaluation_days.metric_date,
-        {{ scope_of('evaluation_days') | join(',\n        ') }},
+        {{ scope_of('evaluation_days') | join(', ') }},
         day_states.label,
         evaluation_days.measured_version,
         evaluation_days.prediction_count,
@@ -136,7 +136,7 @@ window_days as (
         'evaluation' as window_name,
         evaluated_scopes.as_of_date,
         days_at_age.metric_date,
-        {{ scope_of('evaluated_scopes') | join(',\n        ') }},
+        {{ scope_of('evaluated_scopes') | join(', ') }},
         'all' as label,
         days_at_age.model_version as measured_version,
         days_at_age.prediction_count,
@@ -174,7 +174,7 @@ window_days as (
         'baseline' as window_name,
         evaluation_days.as_of_date,
         days_at_age.metric_date,
-        {{ scope_of('evaluation_days') | join(',\n        ') }},
+        {{ scope_of('evaluation_days') | join(', ') }},
         'all' as label,
         evaluation_days.measured_version,
         days_at_age.prediction_count,
@@ -231,7 +231,7 @@ day_levels as (
 
     select
         *,
-        {{ log_loss.evaluation_level('day_mean', 'rest_day_mean') | indent(8) }}
+        {{ log_loss.evaluation_level('day_mean', 'rest_day_mean') }}
             as day_level
     from day_means
 
@@ -265,7 +265,7 @@ neighbours as (
 windows as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         min(measured_version) as measured_version,
         min(metric_date) as start_date,
         max(metric_date) as end_date,
@@ -292,10 +292,10 @@ windows as (
         sum(deviation * next_deviation) as deviation_product_sum,
         sum({{ log_loss.multiply(
             'weighted_deviation', 'weighted_deviation'
-        ) | indent(8) }}) as weighted_deviation_squared_sum
+        ) }}) as weighted_deviation_squared_sum
     from neighbours
     group by
-        {{ keys | join(',\n        ') }}
+        {{ keys | join(', ') }}
 
 ),
 
@@ -308,13 +308,13 @@ means as (
             as {{ of }}mean_value,
         {{ log_loss.sample_stddev(
             of ~ 'value_sum', of ~ 'value_squared_sum', of ~ 'row_count'
-        ) | indent(8) }} as {{ of }}stddev,
+        ) }} as {{ of }}stddev,
         {% endfor -%}
         {{ log_loss.safe_divide('rest_weighted_sum', 'level_row_count') }}
             as rest_mean_value,
         {{ log_loss.sample_stddev(
             'rest_value_sum', 'rest_value_squared_sum', 'rest_row_count'
-        ) | indent(8) }} as rest_stddev,
+        ) }} as rest_stddev,
         {{ log_loss.safe_divide(
             log_loss.double(1), 'level_row_count'
         ) }} as level_weight,
@@ -340,17 +340,17 @@ select
     weight_sum,
     mean_value,
     stddev as value_stddev,
-    {{ log_loss.evaluation_level('level_mean_value', 'rest_mean_value') | indent(4) }}
+    {{ log_loss.evaluation_level('level_mean_value', 'rest_mean_value') }}
         as level,
     -- of sampling rows, those of the rest as well
     {{ log_loss.level_variance(
         'level_mean_value', 'level_stddev', 'level_weight'
-    ) | indent(4) }}
+    ) }}
     + case
         when cohort_name <> 'all'
         then {{ log_loss.level_variance(
             'rest_mean_value', 'rest_stddev', 'rest_weight'
-        ) | indent(8) }}
+        ) }}
         else 0
     end as level_variance,
     deviation_squared_sum,

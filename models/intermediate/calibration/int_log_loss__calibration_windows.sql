@@ -15,7 +15,7 @@ labeled_entries as (
 
     select
         metric_date,
-        {{ log_loss.scope_columns() | join(',\n        ') }},
+        {{ log_loss.scope_columns() | join(', ') }},
         case when grain = 'score_bin' then bin end as score_bin,
         case
             when grain = 'cohort_score_decile' then bin
@@ -23,7 +23,7 @@ labeled_entries as (
         end as score_decile,
         {{ log_loss.is_event('label', 'predicted_label') }} as is_event,
         entry_count,
-        {{ sums | join(',\n        ') }}
+        {{ sums | join(', ') }}
     from entries
     where label is not null
 
@@ -33,7 +33,7 @@ label_sums as (
 
     select
         metric_date,
-        {{ cell | join(',\n        ') }},
+        {{ cell | join(', ') }},
         sum(entry_count) as row_count,
         {% for sum in sums -%}
         sum({{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
@@ -41,7 +41,7 @@ label_sums as (
     from labeled_entries
     group by
         metric_date,
-        {{ cell | join(',\n        ') }}
+        {{ cell | join(', ') }}
 
 ),
 
@@ -50,7 +50,7 @@ bins as (
 
     select
         metric_date,
-        {{ log_loss.scope_columns() | join(',\n        ') }},
+        {{ log_loss.scope_columns() | join(', ') }},
         cast(score_bin as {{ dbt.type_int() }}) as score_bin,
         cast(score_decile as {{ dbt.type_int() }}) as score_decile,
         is_event,
@@ -84,7 +84,7 @@ days as (
 
     select
         daily_sums.metric_date,
-        {{ log_loss.scope_columns('daily_sums') | join(',\n        ') }}
+        {{ log_loss.scope_columns('daily_sums') | join(', ') }}
     from {{ ref('int_log_loss__daily_sums') }} as daily_sums
     inner join clock on daily_sums.metric_date > clock.before_date
     where daily_sums.prediction_count > 0
@@ -108,9 +108,9 @@ members as (
     select
         metric_date,
         1 as window_days,
-        {{ cell | join(',\n        ') }},
+        {{ cell | join(', ') }},
         row_count,
-        {{ sums | join(',\n        ') }}
+        {{ sums | join(', ') }}
     from bins
 
     union all
@@ -118,7 +118,7 @@ members as (
     select
         ends.metric_date,
         ends.window_days,
-        {{ log_loss.scope_columns('bins') | join(',\n        ') }},
+        {{ log_loss.scope_columns('bins') | join(', ') }},
         bins.score_bin,
         bins.score_decile,
         bins.is_event,
@@ -138,7 +138,7 @@ members as (
 select
     metric_date,
     window_days,
-    {{ cell | join(',\n    ') }},
+    {{ cell | join(', ') }},
     cast(sum(row_count) as {{ dbt.type_bigint() }}) as row_count,
     {% for sum in sums -%}
     sum({{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
@@ -147,4 +147,4 @@ from members
 group by
     metric_date,
     window_days,
-    {{ cell | join(',\n    ') }}
+    {{ cell | join(', ') }}

@@ -22,7 +22,7 @@ windows as (
 score_bins as (
 
     select
-        {{ scope | join(',\n        ') }},
+        {{ scope | join(', ') }},
         score_bin,
         {% for sum in sums -%}
         sum({{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
@@ -30,7 +30,7 @@ score_bins as (
     from windows
     where cohort_name = 'all'
     group by
-        {{ scope | join(',\n        ') }},
+        {{ scope | join(', ') }},
         score_bin
 
 ),
@@ -54,25 +54,25 @@ ranked as (
 binned as (
 
     select
-        {{ scope | join(',\n        ') }},
+        {{ scope | join(', ') }},
         'uniform' as binning,
         score_decile + 1 as bin,
-        {{ sums | join(',\n        ') }}
+        {{ sums | join(', ') }}
     from windows
 
     union all
 
     select
-        {{ scope | join(',\n        ') }},
+        {{ scope | join(', ') }},
         'equal_mass' as binning,
         cast(floor(mass) as {{ dbt.type_int() }}) + 1 as bin,
-        {{ sums | join(',\n        ') }}
+        {{ sums | join(', ') }}
     from ranked
 
 )
 
 select
-    {{ scope | join(',\n    ') }},
+    {{ scope | join(', ') }},
     binning,
     cast(bin as {{ dbt.type_int() }}) as bin,
     cast(sum(row_count) as {{ dbt.type_bigint() }}) as labeled_count,
@@ -90,6 +90,6 @@ select
     end as squared_error_sum
 from binned
 group by
-    {{ scope | join(',\n    ') }},
+    {{ scope | join(', ') }},
     binning,
     bin

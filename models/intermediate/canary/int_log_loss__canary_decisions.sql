@@ -148,7 +148,7 @@ select
     difference,
     standard_error,
     z_score,
-    {{ log_loss.normal_upper_tail('z_score') | indent(4) }} as p_value,
+    {{ log_loss.normal_upper_tail('z_score') }} as p_value,
     sequence_half_width,
     rollback_margin,
     promote_margin,

@@ -132,7 +132,7 @@ entries as (
 
     {% for date, sign in [('known_at', '1'), ('superseded_at', '-1')] -%}
     select
-        {{ series | join(',\n        ') }},
+        {{ series | join(', ') }},
         cast({{ date }} as date) as known_from,
         {{ sign }} as pair_count,
         {{ sign }} * difference as difference_sum,
@@ -174,7 +174,7 @@ changes as (
 running as (
 
     select
-        {{ series | join(',\n        ') }},
+        {{ series | join(', ') }},
         known_from,
         lead(known_from) over (
             partition by {{ series | join(', ') }}
@@ -192,7 +192,7 @@ running as (
 )
 
 select
-    {{ series | join(',\n    ') }},
+    {{ series | join(', ') }},
     known_from,
     -- a far date, so that a join compares columns alone
     coalesce(known_until, {{ log_loss.far_date() }}) as known_until,

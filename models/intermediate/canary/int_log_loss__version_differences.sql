@@ -63,7 +63,7 @@ side_sums as (
 label_cells as (
 
     select
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         metric_date,
         stratum,
         label,
@@ -75,7 +75,7 @@ label_cells as (
         {% endfor %}
     from side_sums
     group by
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         metric_date,
         stratum,
         label
@@ -86,7 +86,7 @@ label_cells as (
 cells as (
 
     select
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         metric_date,
         stratum,
         {% for side in sides -%}
@@ -97,7 +97,7 @@ cells as (
         {% endfor %}
     from label_cells
     group by
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         metric_date,
         stratum
 
@@ -138,7 +138,7 @@ class_counts as (
     ] -%}
     select
         '{{ method }}' as method,
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         label,
         {{ log_loss.class_count() }} as class_count,
         {% for side in sides -%}
@@ -147,7 +147,7 @@ class_counts as (
         {% endfor %}
     from {{ relation }}
     group by
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         label
     {%- if not loop.last %}
 
@@ -161,7 +161,7 @@ class_counts as (
 rarest as (
 
     select
-        {{ look | join(',\n        ') }},
+        {{ look | join(', ') }},
         {% for side in sides -%}
         {{ log_loss.rarest_label_count(side ~ '_count') }} as {{ side }}_rarest_count
         {{- ',' if not loop.last }}
@@ -204,28 +204,28 @@ days as (
 
     select
         'stratified' as method,
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         metric_date,
         sum(candidate_count + serving_count) as labeled_count,
         sum(weight) as weight,
         sum(weight * difference) / sum(weight) as difference
     from shared_cells
     group by
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         metric_date
 
     union all
 
     select
         'paired' as method,
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         metric_date,
         sum(pair_count) as labeled_count,
         {{ log_loss.double('sum(pair_count)') }} as weight,
         sum(difference_sum) / sum(pair_count) as difference
     from pair_cells
     group by
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         metric_date
 
 ),
@@ -249,7 +249,7 @@ day_ranks as (
 first_week as (
 
     select
-        {{ look | join(',\n        ') }},
+        {{ look | join(', ') }},
         labeled_count,
         row_number() over (
             partition by {{ look | join(', ') }}
@@ -263,7 +263,7 @@ first_week as (
 median_sizes as (
 
     select
-        {{ look | join(',\n        ') }},
+        {{ look | join(', ') }},
         max(case when size_rank = 4 then labeled_count end) as median_labeled_count
     from first_week
     group by {{ look | join(', ') }}
@@ -275,7 +275,7 @@ median_sizes as (
 day_differences as (
 
     select
-        {{ look | join(',\n        ') }},
+        {{ look | join(', ') }},
         count(*) as day_count,
         max(total_difference) as difference,
         case
@@ -312,7 +312,7 @@ differences as (
 strata as (
 
     select
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         stratum,
         sum(weight) as weight,
         {% for side in sides -%}
@@ -329,7 +329,7 @@ strata as (
         sum(candidate_count + serving_count - 2) as degrees_of_freedom
     from shared_cells
     group by
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         stratum
 
 ),
@@ -350,7 +350,7 @@ whole_strata as (
 row_errors as (
 
     select
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         sum(
             {% for side in sides -%}
             coalesce({{ side }}_variance, pooled_variance, common_variance)
@@ -367,7 +367,7 @@ row_errors as (
 totals as (
 
     select
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         {% for side in sides -%}
         sum({{ side }}_count) as all_{{ side }}_count,
         sum(case when {{ is_shared }} then {{ side }}_count end) as {{ side }}_count,
@@ -381,7 +381,7 @@ totals as (
 pair_totals as (
 
     select
-        {{ step | join(',\n        ') }},
+        {{ step | join(', ') }},
         sum(pair_count) as pair_count,
         sum(serving_loss_sum) / sum(pair_count) as serving_mean_log_loss,
         {{ log_loss.sample_stddev(

@@ -27,7 +27,7 @@ binned as (
     select
         metric_date,
         recorded_date,
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         case when grain = 'score_bin' then '(score)' else cohort_name end as feature,
         case
             when bin is null then 'value'
@@ -47,7 +47,7 @@ counts as (
     select
         metric_date,
         recorded_date,
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         feature,
         bin_kind,
         bin,
@@ -57,7 +57,7 @@ counts as (
     group by
         metric_date,
         recorded_date,
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         feature,
         bin_kind,
         bin,
@@ -74,7 +74,7 @@ windows as (
 references_used as (
 
     select distinct
-        {{ reference | join(',\n        ') }}
+        {{ reference | join(', ') }}
     from windows
 
 ),
@@ -151,7 +151,7 @@ grouped_values as (
 reference_groups as (
 
     select
-        {{ reference | join(',\n        ') }},
+        {{ reference | join(', ') }},
         feature,
         bin_kind,
         group_number,
@@ -161,7 +161,7 @@ reference_groups as (
         sum(row_count) as row_count
     from grouped_values
     group by
-        {{ reference | join(',\n        ') }},
+        {{ reference | join(', ') }},
         feature,
         bin_kind,
         group_number
@@ -276,7 +276,7 @@ pairs as (
     union all
 
     select
-        {{ window_key | join(',\n        ') }},
+        {{ window_key | join(', ') }},
         bin_kind,
         group_number,
         cast(null as {{ dbt.type_int() }}) as previous_last_bin,
@@ -291,7 +291,7 @@ pairs as (
 cells as (
 
     select
-        {{ window_key | join(',\n        ') }},
+        {{ window_key | join(', ') }},
         bin_kind,
         group_number,
         max(previous_last_bin) as previous_last_bin,
@@ -301,7 +301,7 @@ cells as (
         sum(row_count) as row_count
     from pairs
     group by
-        {{ window_key | join(',\n        ') }},
+        {{ window_key | join(', ') }},
         bin_kind,
         group_number
 
@@ -335,7 +335,7 @@ shares as (
 )
 
 select
-    {{ window_key | join(',\n    ') }},
+    {{ window_key | join(', ') }},
     case
         when bin_kind = 'number' and group_number = 0 then 'outside'
         when bin_kind = 'number' then 'range'

@@ -17,14 +17,14 @@ arrivals as (
 
     select
         metric_date,
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         recorded_date,
         sum(entry_count) as prediction_count
     from entries
     where entry_type = 'prediction'
     group by
         metric_date,
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         recorded_date
 
 ),
@@ -125,14 +125,14 @@ own_days as (
 own_references as (
 
     select
-        {{ window_key | join(',\n        ') }},
+        {{ window_key | join(', ') }},
         min(reference_date) as reference_start_date,
         max(reference_date) as reference_end_date,
         max(recorded_date) as reference_as_of_date
     from own_days
     where day_number <= {{ baseline.days }}
     group by
-        {{ window_key | join(',\n        ') }}
+        {{ window_key | join(', ') }}
     having count(*) >= {{ baseline.min_days }}
 
 ),
@@ -202,8 +202,7 @@ ranked_lenders as (
         row_number() over (
             partition by lenders.model_name, lenders.model_version, lenders.as_of_date
             order by
-                {{ log_loss.was_only_tried('trials', 'lenders.as_of_date')
-                    | indent(16) }} asc,
+                {{ log_loss.was_only_tried('trials', 'lenders.as_of_date') }} asc,
                 lenders.prediction_count desc,
                 lenders.reference_version asc
         ) as preference_rank

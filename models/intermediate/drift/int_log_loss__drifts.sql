@@ -21,7 +21,7 @@ terms as (
 sums as (
 
     select
-        {{ window_key | join(',\n        ') }},
+        {{ window_key | join(', ') }},
         case
             when max(case when cell_kind in ('value', 'other') then 1 else 0 end) = 1
             then 'categorical'
@@ -47,7 +47,7 @@ sums as (
             'sum(row_count)'
         ) }} as missing_share
     from terms
-    group by {{ window_key | join(',\n        ') }}
+    group by {{ window_key | join(', ') }}
 
 ),
 
@@ -73,7 +73,7 @@ cube_roots as (
 )
 
 select
-    {{ window_key | join(',\n    ') }},
+    {{ window_key | join(', ') }},
     feature_type,
     reference_count,
     prediction_count,
@@ -85,7 +85,7 @@ select
         when cell_count = 1 then {{ log_loss.double(1) }}
         else {{ log_loss.normal_upper_tail(
             '(cube_root - 1 + cube_root_variance) / sqrt(cube_root_variance)'
-        ) | indent(8) }}
+        ) }}
     end as p_value,
     jensen_shannon_distance,
     reference_missing_share,

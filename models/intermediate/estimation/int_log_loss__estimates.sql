@@ -196,7 +196,7 @@ windows as (
 estimates as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         'so_far' as estimator,
         mean_loss as estimate,
         {{ null_double }} as standard_error,
@@ -207,7 +207,7 @@ estimates as (
     union all
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         'label_free' as estimator,
         {{ log_loss.safe_divide('entropy_sum', 'prediction_count') }} as estimate,
         {{ log_loss.safe_divide('sqrt(entropy_variance_sum)', 'prediction_count') }}
@@ -219,7 +219,7 @@ estimates as (
     union all
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         'label_free_recalibrated' as estimator,
         {{ log_loss.safe_divide('recalibrated_loss_sum', 'covered_count') }}
             as estimate,

@@ -47,7 +47,7 @@ aged as (
 
 select
     metric_date,
-    {{ log_loss.scope_columns() | join(',\n    ') }},
+    {{ log_loss.scope_columns() | join(', ') }},
     label,
     cast(age_days as {{ dbt.type_int() }}) as age_days,
     as_of_date,

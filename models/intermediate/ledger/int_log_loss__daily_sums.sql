@@ -13,7 +13,7 @@
     'focal_loss_sum',
     'spherical_score_sum',
 ] -%}
-{%- set scope = log_loss.scope_columns() | join(',\n        ') %}
+{%- set scope = log_loss.scope_columns() | join(', ') %}
 
 with
 
@@ -56,7 +56,7 @@ label_shares as (
 
     select
         *,
-        {{ log_loss.class_count() | indent(8) }} as class_count,
+        {{ log_loss.class_count() }} as class_count,
         {{ log_loss.safe_divide(
             'labeled_count',
             'sum(labeled_count) over (partition by metric_date, '
@@ -88,7 +88,7 @@ outcomes as (
                 then {{ log_loss.safe_divide('loss_sum', 'labeled_count') }}
             end
         ) as class_balanced_log_loss,
-        {{ log_loss.rarest_label_count() | indent(8) }} as rarest_label_count
+        {{ log_loss.rarest_label_count() }} as rarest_label_count
     from label_shares
     group by
         metric_date,
@@ -129,7 +129,7 @@ joined as (
 
 select
     metric_date,
-    {{ log_loss.scope_columns() | join(',\n    ') }},
+    {{ log_loss.scope_columns() | join(', ') }},
     cast(prediction_count as {{ dbt.type_bigint() }}) as prediction_count,
     cast(rejected_count as {{ dbt.type_bigint() }}) as rejected_count,
     cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,

@@ -7,7 +7,7 @@
 {%- set counts = ['prediction_count', 'labeled_count', 'event_count'] -%}
 {%- set cell -%}
         metric_date,
-        {{ log_loss.scope_columns() | join(',\n        ') }},
+        {{ log_loss.scope_columns() | join(', ') }},
         label
 {%- endset -%}
 {%- set history -%}
@@ -37,7 +37,7 @@ label_changes as (
                 when entry_type = 'prediction' then 0
                 else {{ log_loss.event_count(
                     'label', 'entry_count', 'correct_count'
-                ) | indent(16) }}
+                ) }}
             end
         ) as event_count,
         {% for sum in sums -%}
@@ -62,7 +62,7 @@ changes as (
 
     select
         metric_date,
-        {{ log_loss.scope_columns() | join(',\n        ') }},
+        {{ log_loss.scope_columns() | join(', ') }},
         'all' as label,
         known_from,
         {% for name in counts + sums | map(attribute='name') | list -%}
@@ -71,7 +71,7 @@ changes as (
     from label_changes
     group by
         metric_date,
-        {{ log_loss.scope_columns() | join(',\n        ') }},
+        {{ log_loss.scope_columns() | join(', ') }},
         known_from
 
 ),
@@ -96,7 +96,7 @@ running as (
 
 select
     metric_date,
-    {{ log_loss.scope_columns() | join(',\n    ') }},
+    {{ log_loss.scope_columns() | join(', ') }},
     label,
     known_from,
     -- a far date, so that a join compares columns alone

@@ -56,7 +56,7 @@ touched_requests as (
         request_id,
         model_name
     from {{ ref('stg_log_loss__predictions') }}
-    where {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
+    where {{ log_loss.is_row_rebuilt(cutoff) }}
 
     union distinct
 
@@ -64,7 +64,7 @@ touched_requests as (
         request_id,
         model_name
     from {{ ref('stg_log_loss__labels') }}
-    where {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
+    where {{ log_loss.is_row_rebuilt(cutoff) }}
 
 ),
 
@@ -122,16 +122,16 @@ postings as (
         {% for feature in features -%}
         {% set column = 'feature_' ~ loop.index -%}
         {% if feature.is_numeric -%}
-        {{ log_loss.feature_bin(column, feature.bin_width) | indent(8) }}
+        {{ log_loss.feature_bin(column, feature.bin_width) }}
             as {{ column }},
         {% else -%}
         {{ column }},
         {% endif -%}
         {% endfor -%}
-        {{ log_loss.score_bin('score') | indent(8) }} as score_bin,
-        {{ log_loss.loss_bin('loss') | indent(8) }} as loss_bin,
+        {{ log_loss.score_bin('score') }} as score_bin,
+        {{ log_loss.loss_bin('loss') }} as loss_bin,
         {% for sum in summed -%}
-        {{ sum.of | indent(8) }} as {{ sum.name }}{{ ',' if not loop.last }}
+        {{ sum.of }} as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from dated_postings
 
@@ -141,7 +141,7 @@ binned_postings as (
 
     select
         *,
-        {{ log_loss.score_decile('score_bin') | indent(8) }} as score_decile
+        {{ log_loss.score_decile('score_bin') }} as score_decile
     from postings
 
 ),
@@ -152,8 +152,8 @@ binned_postings as (
 aggregated as (
 
     select
-        {{ scope | join(',\n        ') }},
-        {{ log_loss.ledger_grain_keys() | indent(8) }},
+        {{ scope | join(', ') }},
+        {{ log_loss.ledger_grain_keys() }},
         predicted_class_index,
         count(*) as entry_count,
         {% for sum in summed -%}
@@ -161,7 +161,7 @@ aggregated as (
             as {{ sum.name }}{{ ',' if not loop.last }}
         {% endfor %}
     from binned_postings
-    group by {{ log_loss.ledger_grouping_sets(scope) | indent(4) }}
+    group by {{ log_loss.ledger_grouping_sets(scope) }}
 
 ),
 
@@ -258,7 +258,7 @@ ledger_entries as (
 entry_sums as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         {% for sum in sums -%}
         sum(cast({{ sum.name }} as {{ log_loss.type_double() }}))
             as {{ sum.name }}{{ ',' if not loop.last }}
@@ -266,7 +266,7 @@ entry_sums as (
     from ledger_entries
     where {{ log_loss.is_rebuilt(cutoff) }}
     group by
-        {{ keys | join(',\n        ') }}
+        {{ keys | join(', ') }}
 
 ),
 
@@ -284,7 +284,7 @@ rejected_predictions as (
     from {{ ref('stg_log_loss__predictions') }}
     where
         rejection_reason is not null
-        and {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
+        and {{ log_loss.is_row_rebuilt(cutoff) }}
 
     union all
 
@@ -306,7 +306,7 @@ rejection_entries as (
 
     select
         recorded_date,
-        {{ log_loss.ledger_grain_keys(bins=false) | indent(8) }},
+        {{ log_loss.ledger_grain_keys(bins=false) }},
         metric_date,
         model_name,
         model_version,
@@ -316,7 +316,7 @@ rejection_entries as (
     group by {{ log_loss.ledger_grouping_sets(
         ['recorded_date', 'metric_date', 'model_name', 'model_version', 'reason'],
         bins=false
-    ) | indent(4) }}
+    ) }}
 
 ),
 
@@ -331,7 +331,7 @@ input_rows as (
         model_name,
         count(*) as entry_count
     from {{ ref('stg_log_loss__predictions') }}
-    where {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
+    where {{ log_loss.is_row_rebuilt(cutoff) }}
     group by recorded_date, model_name
 
     union all
@@ -342,7 +342,7 @@ input_rows as (
         model_name,
         count(*) as entry_count
     from {{ ref('stg_log_loss__labels') }}
-    where {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}
+    where {{ log_loss.is_row_rebuilt(cutoff) }}
     group by recorded_date, model_name
 
 ),
@@ -351,7 +351,7 @@ counted_entries as (
 
     select
         recorded_date,
-        {{ log_loss.ledger_grain_names() | indent(8) }},
+        {{ log_loss.ledger_grain_names() }},
         metric_date,
         model_name,
         model_version,
@@ -396,12 +396,12 @@ counted_entries as (
 counts as (
 
     select
-        {{ count_keys | join(',\n        ') }},
+        {{ count_keys | join(', ') }},
         sum(entry_count) as entry_count
     from counted_entries
     where {{ log_loss.is_rebuilt(cutoff) }}
     group by
-        {{ count_keys | join(',\n        ') }}
+        {{ count_keys | join(', ') }}
 
 ),
 
@@ -409,18 +409,18 @@ summed as (
 
     select
         recorded_date,
-        {{ log_loss.ledger_grain_names() | indent(8) }},
+        {{ log_loss.ledger_grain_names() }},
         metric_date,
         model_name,
         model_version,
         cohort_value,
         bin,
-        {{ log_loss.class_label('class_index') | indent(8) }} as label,
-        {{ log_loss.class_label('predicted_class_index') | indent(8) }}
+        {{ log_loss.class_label('class_index') }} as label,
+        {{ log_loss.class_label('predicted_class_index') }}
             as predicted_label,
         entry_type,
         cast(null as {{ dbt.type_string() }}) as reason,
-        {{ sums | map(attribute='name') | join(',\n        ') }}
+        {{ sums | map(attribute='name') | join(', ') }}
     from entry_sums
 
     union all
@@ -438,7 +438,7 @@ summed as (
         cast(null as {{ dbt.type_string() }}) as predicted_label,
         entry_type,
         reason,
-        {{ log_loss.only_entry_count() | indent(8) }}
+        {{ log_loss.only_entry_count() }}
     from counts
     -- an event may come and be matched on one date
     where entry_count <> 0

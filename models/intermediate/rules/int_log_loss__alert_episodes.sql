@@ -32,7 +32,7 @@ suppressed_verdicts as (
         min(coalesce(suppressions.reason, 'no reason given')) as reason
     from statuses
     inner join suppressions
-        on {{ log_loss.is_suppressed('statuses', 'suppressions') | indent(8) }}
+        on {{ log_loss.is_suppressed('statuses', 'suppressions') }}
     group by
         statuses.as_of_date,
         {% for column in series -%}
@@ -47,7 +47,7 @@ delayed_scopes as (
 
     select distinct
         as_of_date,
-        {{ log_loss.scope_columns() | join(',\n        ') }}
+        {{ log_loss.scope_columns() | join(', ') }}
     from statuses
     where
         (rule = 'label_coverage' and is_proven)
@@ -112,11 +112,11 @@ history as (
 first_rows as (
 
     select
-        {{ log_loss.scope_columns() | join(',\n        ') }},
+        {{ log_loss.scope_columns() | join(', ') }},
         min(known_from) as first_known_date
     from {{ ref('int_log_loss__day_states') }}
     group by
-        {{ log_loss.scope_columns() | join(',\n        ') }}
+        {{ log_loss.scope_columns() | join(', ') }}
 
 ),
 

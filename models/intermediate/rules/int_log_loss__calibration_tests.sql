@@ -22,7 +22,7 @@ recent_days as (
     select
         'recent' as window_name,
         as_of_dates.as_of_date,
-        {{ log_loss.scope_columns('day_states') | join(',\n        ') }},
+        {{ log_loss.scope_columns('day_states') | join(', ') }},
         day_states.model_version as measured_version,
         day_states.metric_date
     from day_states
@@ -43,11 +43,11 @@ recent_days as (
 recent_windows as (
 
     select
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         min(metric_date) as start_date
     from recent_days
     group by
-        {{ version | join(',\n        ') }}
+        {{ version | join(', ') }}
     -- a version that has gone quiet is not judged
     having
         max(metric_date) > {{ log_loss.add_days(
@@ -61,7 +61,7 @@ baseline_days as (
     select
         'baseline' as window_name,
         evaluation_days.as_of_date,
-        {{ log_loss.scope_columns('evaluation_days') | join(',\n        ') }},
+        {{ log_loss.scope_columns('evaluation_days') | join(', ') }},
         evaluation_days.measured_version,
         evaluation_days.metric_date
     from {{ ref('int_log_loss__evaluation_days') }} as evaluation_days
@@ -129,7 +129,7 @@ outcomes as (
         '{{ rule }}' as rule,
         window_name,
         as_of_date,
-        {{ log_loss.scope_columns() | join(',\n        ') }},
+        {{ log_loss.scope_columns() | join(', ') }},
         metric_date,
         prediction_count,
         labeled_count,
@@ -211,7 +211,7 @@ sums as (
 
     select
         window_name,
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         min(metric_date) as start_date,
         max(metric_date) as end_date,
         count(*) as day_count,
@@ -232,7 +232,7 @@ sums as (
     from residuals
     group by
         window_name,
-        {{ keys | join(',\n        ') }}
+        {{ keys | join(', ') }}
 
 ),
 
@@ -240,7 +240,7 @@ sums as (
 baselines as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         day_count,
         residual_squared_sum / expected_squared_sum
         * {{ log_loss.safe_divide('day_count', 'day_count - 1') }} as day_variance,
@@ -261,7 +261,7 @@ bounded as (
         *,
         {{ log_loss.bounded_autocorrelation(
             'unbounded_autocorrelation'
-        ) | indent(8) }} as autocorrelation
+        ) }} as autocorrelation
     from baselines
 
 ),
@@ -299,7 +299,7 @@ errors as (
         sqrt(
             {{ log_loss.multiply(
                 'bounded.day_variance', 'sums.expected_squared_sum'
-            ) | indent(12) }}
+            ) }}
             * (1 + bounded.autocorrelation) / (1 - bounded.autocorrelation)
         ) as day_standard_error,
         bounded.autocorrelation,
@@ -341,14 +341,14 @@ deviates as (
 
     select
         *,
-        {{ log_loss.student_t_deviate('t', 'degrees_of_freedom') | indent(8) }}
+        {{ log_loss.student_t_deviate('t', 'degrees_of_freedom') }}
             as deviate
     from deviations
 
 )
 
 select
-    {{ keys | join(',\n    ') }},
+    {{ keys | join(', ') }},
     start_date as window_start_date,
     end_date as window_end_date,
     cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
@@ -369,6 +369,6 @@ select
         when day_standard_error is not null
         then 2 * {{ log_loss.student_t_upper_tail(
             't', 'degrees_of_freedom', 'deviate'
-        ) | indent(8) }}
+        ) }}
     end as p_value
 from deviates

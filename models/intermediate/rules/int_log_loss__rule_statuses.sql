@@ -3,7 +3,7 @@
 {%- set series -%}
 partition by
                 rule,
-                {{ log_loss.scope_columns() | join(',\n                ') }},
+                {{ log_loss.scope_columns() | join(', ') }},
                 label
 {%- endset %}
 
@@ -44,7 +44,7 @@ required_deviates as (
 
     select
         *,
-        {{ log_loss.normal_quantile('required_p_value') | indent(8) }}
+        {{ log_loss.normal_quantile('required_p_value') }}
             as required_deviate
     from required_p_values
 
@@ -58,7 +58,7 @@ detectable_increases as (
             when p_value is not null
             then standard_error * {{ log_loss.student_t_quantile(
                 'required_deviate', 'degrees_of_freedom'
-            ) | indent(12) }}
+            ) }}
         end as required_level_increase
     from required_deviates
 
@@ -70,7 +70,7 @@ measured as (
     select
         rule,
         as_of_date,
-        {{ log_loss.scope_columns() | join(',\n        ') }},
+        {{ log_loss.scope_columns() | join(', ') }},
         label,
         window_start_date,
         window_end_date,
@@ -82,7 +82,7 @@ measured as (
         ci_upper,
         case
             when is_estimate then coalesce(ci_lower, commonest_ci_lower)
-            else {{ log_loss.evaluated_size() | indent(8) }}
+            else {{ log_loss.evaluated_size() }}
         end as evaluated_value,
         is_estimate and ci_lower is null as is_lower_bound,
         increase,
@@ -126,7 +126,7 @@ matched as (
             partition by
                 measured.rule,
                 measured.as_of_date,
-                {{ scope_of('measured') | join(',\n                ') }},
+                {{ scope_of('measured') | join(', ') }},
                 measured.label
             order by
                 case when thresholds.model_name = '*' then 1 else 0 end,
@@ -150,7 +150,7 @@ evaluated as (
     select
         *,
         {{ log_loss.limit_sign() }} as sign,
-        {{ log_loss.evaluated_size() | indent(8) }} as size,
+        {{ log_loss.evaluated_size() }} as size,
         -- how days vary in training, nobody knows: nothing is an error against it
         case
             when coalesce(baseline_source, '') <> 'validation' then error_at
@@ -278,7 +278,7 @@ select
     rule,
     as_of_date,
     previous_as_of_date,
-    {{ log_loss.scope_columns() | join(',\n    ') }},
+    {{ log_loss.scope_columns() | join(', ') }},
     label,
     window_start_date,
     window_end_date,

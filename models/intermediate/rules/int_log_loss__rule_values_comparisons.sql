@@ -1,5 +1,5 @@
 {%- set settings = log_loss.configuration() -%}
-{%- set scope = log_loss.scope_columns() | join(',\n        ') -%}
+{%- set scope = log_loss.scope_columns() | join(', ') -%}
 {%- set scope_of = log_loss.scope_columns -%}
 {%- set null_double = 'cast(null as ' ~ log_loss.type_double() ~ ')' -%}
 {%- set null_text = 'cast(null as ' ~ dbt.type_string() ~ ')' -%}
@@ -57,7 +57,7 @@ increases as (
             else 'mean_log_loss_increase'
         end as rule,
         evaluated.as_of_date,
-        {{ scope_of('evaluated') | join(',\n        ') }},
+        {{ scope_of('evaluated') | join(', ') }},
         evaluated.label,
         evaluated.window_start_date,
         evaluated.window_end_date,
@@ -73,7 +73,7 @@ increases as (
         comparisons.z_days,
         {{ log_loss.proven_p_value(
             'comparisons.p_value', 'comparisons.row_count', 'losses.rarest_label_count'
-        ) | indent(8) }} as p_value
+        ) }} as p_value
     from evaluated_losses as evaluated
     inner join losses
         on
@@ -110,7 +110,7 @@ coverage_drops as (
         degrees_of_freedom,
         z_rows,
         z_days,
-        {{ log_loss.proven_p_value('p_value', 'row_count') | indent(8) }} as p_value
+        {{ log_loss.proven_p_value('p_value', 'row_count') }} as p_value
     from {{ ref('int_log_loss__baseline_comparisons') }}
     where
         measure = 'unlabeled_share'
@@ -135,7 +135,7 @@ burn_speeds as (
     select
         '{{ rule }}' as rule,
         long_rates.as_of_date,
-        {{ scope_of('long_rates') | join(',\n        ') }},
+        {{ scope_of('long_rates') | join(', ') }},
         'all' as label,
         long_rates.window_start_date,
         long_rates.window_end_date,
@@ -152,7 +152,7 @@ burn_speeds as (
         {{ null_double }} as z_days,
         {{ log_loss.proven_p_value(
             'long_rates.p_value', 'long_rates.row_count', 'losses.rarest_label_count'
-        ) | indent(8) }} as p_value
+        ) }} as p_value
     from burn_rates as long_rates
     inner join burn_rates as short_rates
         on
@@ -195,7 +195,7 @@ trends as (
 
     select
         trends.as_of_date,
-        {{ scope_of('trends') | join(',\n        ') }},
+        {{ scope_of('trends') | join(', ') }},
         'all' as label,
         trends.start_date as window_start_date,
         trends.end_date as window_end_date,
@@ -211,7 +211,7 @@ trends as (
         {{ null_double }} as z_days,
         {{ log_loss.proven_p_value(
             'trends.p_value', 'trends.labeled_count', 'losses.rarest_label_count'
-        ) | indent(8) }} as p_value
+        ) }} as p_value
     from fitted_trends as trends
     inner join losses
         on
@@ -243,7 +243,7 @@ miscalibrations as (
         z_days,
         {{ log_loss.proven_p_value(
             'p_value', 'labeled_count', 'rarer_outcome_count'
-        ) | indent(8) }} as p_value
+        ) }} as p_value
     from {{ ref('int_log_loss__calibration_tests') }}
 
 ),

@@ -28,7 +28,7 @@ aged_days as (
     select
         as_of_dates.as_of_date,
         day_states.metric_date,
-        {{ scope_of('day_states') | join(',\n        ') }},
+        {{ scope_of('day_states') | join(', ') }},
         case
             when day_states.known_until > as_of_dates.as_of_date
             then day_states.prediction_count
@@ -59,7 +59,7 @@ coverages as (
 
     select
         aged_days.as_of_date,
-        {{ scope_of('aged_days') | join(',\n        ') }},
+        {{ scope_of('aged_days') | join(', ') }},
         'all' as label,
         min(aged_days.metric_date) as window_start_date,
         max(aged_days.metric_date) as window_end_date,
@@ -71,7 +71,7 @@ coverages as (
     from aged_days
     group by
         aged_days.as_of_date,
-        {{ scope_of('aged_days') | join(',\n        ') }}
+        {{ scope_of('aged_days') | join(', ') }}
     having sum(aged_days.prediction_count) > 0
 
 ),

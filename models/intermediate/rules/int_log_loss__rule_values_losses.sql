@@ -50,7 +50,7 @@ class_losses as (
 
     select
         as_of_date,
-        {{ scope_of() | join(',\n        ') }},
+        {{ scope_of() | join(', ') }},
         label,
         window_start_date,
         window_end_date,
@@ -75,7 +75,7 @@ class_ratios as (
 
     select
         class_losses.as_of_date,
-        {{ scope_of('class_losses') | join(',\n        ') }},
+        {{ scope_of('class_losses') | join(', ') }},
         class_losses.label,
         class_losses.window_start_date,
         class_losses.window_end_date,
@@ -126,7 +126,7 @@ weighted_losses as (
 
     select
         weighted_ratios.as_of_date,
-        {{ scope_of('weighted_ratios') | join(',\n        ') }},
+        {{ scope_of('weighted_ratios') | join(', ') }},
         weighted_ratios.label,
         weighted_ratios.start_date as window_start_date,
         weighted_ratios.end_date as window_end_date,
@@ -146,7 +146,7 @@ weighted_losses as (
                 {{ sign }}weighted_ratios.relative_error
                 * {{ log_loss.student_t_quantile(
                     constants.z_95, 'weighted_ratios.day_count - 1'
-                ) | indent(16) }}
+                ) }}
             )
         end as ci_{{ side }}{{ ',' if not loop.last }}
         {% endfor %}
@@ -248,7 +248,7 @@ percentile_ranks as (
 percentile_bins as (
 
     select
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         max(labeled_count) as labeled_count,
         {% for percentile in percentiles -%}
         min(
@@ -270,7 +270,7 @@ percentile_bins as (
         {% endfor %}
     from percentile_ranks
     group by
-        {{ version | join(',\n        ') }}
+        {{ version | join(', ') }}
 
 ),
 
@@ -279,7 +279,7 @@ evaluated_percentiles as (
     {% for percentile in percentiles -%}
     select
         'p{{ percentile }}_log_loss' as rule,
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         cast(labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
         {% for bin, name in [
             ('bin', 'value'), ('lower_bin', 'ci_lower'), ('upper_bin', 'ci_upper')
@@ -298,7 +298,7 @@ percentiles as (
     select
         percentiles.rule,
         losses.as_of_date,
-        {{ scope_of('losses') | join(',\n        ') }},
+        {{ scope_of('losses') | join(', ') }},
         losses.label,
         losses.window_start_date,
         losses.window_end_date,
@@ -324,7 +324,7 @@ validation_ratios as (
 
     select
         losses.as_of_date,
-        {{ scope_of('losses') | join(',\n        ') }},
+        {{ scope_of('losses') | join(', ') }},
         losses.label,
         losses.window_start_date,
         losses.window_end_date,
@@ -380,7 +380,7 @@ correction_rates as (
 
     select
         losses.as_of_date,
-        {{ scope_of('losses') | join(',\n        ') }},
+        {{ scope_of('losses') | join(', ') }},
         'all' as label,
         losses.window_start_date,
         losses.window_end_date,
@@ -399,7 +399,7 @@ correction_rates as (
     where losses.cohort_name = 'all'
     group by
         losses.as_of_date,
-        {{ scope_of('losses') | join(',\n        ') }},
+        {{ scope_of('losses') | join(', ') }},
         losses.window_start_date,
         losses.window_end_date,
         losses.labeled_count,
@@ -412,7 +412,7 @@ recent_versions as (
 
     select
         as_of_dates.as_of_date,
-        {{ scope_of('day_states') | join(',\n        ') }},
+        {{ scope_of('day_states') | join(', ') }},
         min(day_states.metric_date) as window_start_date,
         max(day_states.metric_date) as window_end_date,
         sum(day_states.labeled_count) as labeled_count,
@@ -433,7 +433,7 @@ recent_versions as (
         and day_states.label = 'all'
     group by
         as_of_dates.as_of_date,
-        {{ scope_of('day_states') | join(',\n        ') }}
+        {{ scope_of('day_states') | join(', ') }}
     having sum(day_states.prediction_count) > 0
 
 ),

@@ -13,7 +13,7 @@ label_sums as (
 
     select
         metric_date,
-        {{ log_loss.scope_columns() | join(',\n        ') }},
+        {{ log_loss.scope_columns() | join(', ') }},
         {% for sum in sums -%}
         sum({{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
         {% endfor %}
@@ -21,7 +21,7 @@ label_sums as (
     where labeled_count > 0
     group by
         metric_date,
-        {{ log_loss.scope_columns() | join(',\n        ') }}
+        {{ log_loss.scope_columns() | join(', ') }}
 
 ),
 
@@ -29,7 +29,7 @@ days as (
 
     select
         daily_sums.metric_date,
-        {{ log_loss.scope_columns('daily_sums') | join(',\n        ') }},
+        {{ log_loss.scope_columns('daily_sums') | join(', ') }},
         daily_sums.prediction_count,
         {% for sum in sums -%}
         label_sums.{{ sum }}{{ ',' if not loop.last }}
@@ -70,7 +70,7 @@ bin_terms as (
 bin_sums as (
 
     select
-        {{ scope | join(',\n        ') }},
+        {{ scope | join(', ') }},
         sum(case when binning = 'uniform' then labeled_count end) as labeled_count,
         sum(case when binning = 'uniform' then event_count end) as event_count,
         sum(case when binning = 'uniform' then score_sum end) as score_sum,
@@ -104,7 +104,7 @@ bin_sums as (
 spans as (
 
     select
-        {{ scope | join(',\n        ') }},
+        {{ scope | join(', ') }},
         {{ log_loss.add_days('metric_date', '1 - window_days') }} as start_date
     from bin_sums
 
@@ -115,7 +115,7 @@ outcomes as (
     select
         spans.metric_date,
         spans.window_days,
-        {{ log_loss.scope_columns('spans') | join(',\n        ') }},
+        {{ log_loss.scope_columns('spans') | join(', ') }},
         sum(days.prediction_count) as prediction_count,
         {% for sum in sums -%}
         sum(days.{{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
@@ -129,7 +129,7 @@ outcomes as (
     group by
         spans.metric_date,
         spans.window_days,
-        {{ log_loss.scope_columns('spans') | join(',\n        ') }}
+        {{ log_loss.scope_columns('spans') | join(', ') }}
 
 ),
 
@@ -215,7 +215,7 @@ complements as (
 score_cells as (
 
     select
-        {{ fit | join(',\n        ') }},
+        {{ fit | join(', ') }},
         is_event,
         row_count,
         case
@@ -231,7 +231,7 @@ score_cells as (
 fit_counts as (
 
     select
-        {{ fit | join(',\n        ') }},
+        {{ fit | join(', ') }},
         sum(row_count) as row_count,
         min(case when is_event = 1 then logit end) as lowest_of_events,
         max(case when is_event = 1 then logit end) as highest_of_events,
@@ -273,7 +273,7 @@ recalibrations as (
 select
     decomposed.metric_date,
     cast(decomposed.window_days as {{ dbt.type_bigint() }}) as window_days,
-    {{ log_loss.scope_columns('decomposed') | join(',\n    ') }},
+    {{ log_loss.scope_columns('decomposed') | join(', ') }},
     cast(decomposed.prediction_count as {{ dbt.type_bigint() }}) as prediction_count,
     cast(decomposed.labeled_count as {{ dbt.type_bigint() }}) as labeled_count,
     {{ log_loss.safe_divide(

@@ -10,7 +10,7 @@ bins as (
             partition by
                 metric_date,
                 window_days,
-                {{ log_loss.scope_columns() | join(',\n                ') }},
+                {{ log_loss.scope_columns() | join(', ') }},
                 binning
         ) as {{ sum }}_of_scope,
         {% endfor -%}
@@ -22,7 +22,7 @@ bins as (
 select
     bins.metric_date,
     cast(bins.window_days as {{ dbt.type_bigint() }}) as window_days,
-    {{ log_loss.scope_columns('bins') | join(',\n    ') }},
+    {{ log_loss.scope_columns('bins') | join(', ') }},
     bins.binning,
     cast(bins.bin as {{ dbt.type_bigint() }}) as bin,
     {{ log_loss.days_between('bins.metric_date', 'clock.as_of_date') }}

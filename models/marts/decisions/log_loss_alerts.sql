@@ -31,7 +31,7 @@ with
 first_alerts as (
 
     select
-        {{ run | join(',\n        ') }},
+        {{ run | join(', ') }},
         window_end_date,
         baseline_value,
         {{ log_loss.loss_allowance('baseline_value') }} as allowance
@@ -103,7 +103,7 @@ ranked_excesses as (
 rises as (
 
     select
-        {{ run | join(',\n        ') }},
+        {{ run | join(', ') }},
         case when excess_so_far > 0 then earliest_date else next_date end
             as rise_start_date
     from ranked_excesses
@@ -196,7 +196,7 @@ means_now as (
 revisions as (
 
     select
-        {{ alert | join(',\n        ') }},
+        {{ alert | join(', ') }},
         min(
             case
                 when rule in ('fast_burn_rate', 'slow_burn_rate')
@@ -212,7 +212,7 @@ revisions as (
         ) as value_now
     from means_now
     group by
-        {{ alert | join(',\n        ') }}
+        {{ alert | join(', ') }}
 
 ),
 
@@ -252,14 +252,14 @@ cohort_parts as (
 remainders as (
 
     select
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         cohort_name,
         '(mix)' as cohort_value,
         increase,
         increase - sum(contribution) as contribution
     from cohort_parts
     group by
-        {{ version | join(',\n        ') }},
+        {{ version | join(', ') }},
         cohort_name,
         increase
 
@@ -309,12 +309,12 @@ ranked_cohorts as (
 top_cohorts as (
 
     select
-        {{ version | join(',\n        ') }},
-        {{ log_loss.first_three('cohort_text', 'cohort_rank') | indent(8) }}
+        {{ version | join(', ') }},
+        {{ log_loss.first_three('cohort_text', 'cohort_rank') }}
             as top_cohorts
     from ranked_cohorts
     group by
-        {{ version | join(',\n        ') }}
+        {{ version | join(', ') }}
 
 ),
 
@@ -356,13 +356,13 @@ recent_deployments as (
 
     select
         as_of_date,
-        {{ series | join(',\n        ') }},
-        {{ log_loss.first_three('deployment_text', 'deployment_rank') | indent(8) }}
+        {{ series | join(', ') }},
+        {{ log_loss.first_three('deployment_text', 'deployment_rank') }}
             as recent_deployments
     from ranked_deployments
     group by
         as_of_date,
-        {{ series | join(',\n        ') }}
+        {{ series | join(', ') }}
 
 )
 

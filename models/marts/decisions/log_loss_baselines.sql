@@ -13,7 +13,7 @@ baselines as (
 )
 
 select
-    {{ log_loss.scope_columns() | join(',\n    ') }},
+    {{ log_loss.scope_columns() | join(', ') }},
     label,
     as_of_date,
     measured_version as baseline_version,

@@ -19,17 +19,17 @@ suppressed_windows as (
 
     select distinct
         statuses.rule,
-        {{ log_loss.scope_columns('statuses') | join(',\n        ') }},
+        {{ log_loss.scope_columns('statuses') | join(', ') }},
         statuses.label
     from statuses
     inner join suppressions
-        on {{ log_loss.is_suppressed('statuses', 'suppressions') | indent(8) }}
+        on {{ log_loss.is_suppressed('statuses', 'suppressions') }}
 
 )
 
 select
     statuses.rule,
-    {{ log_loss.scope_columns('statuses') | join(',\n    ') }},
+    {{ log_loss.scope_columns('statuses') | join(', ') }},
     statuses.label,
     statuses.window_start_date,
     statuses.window_end_date,

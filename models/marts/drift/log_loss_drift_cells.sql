@@ -20,11 +20,10 @@ bounded as (
         case
             when cell_kind <> 'range' then null
             when feature = '(score)'
-            then {{ log_loss.score_bin_start(bin ~ ' + 1') | indent(12) }}
+            then {{ log_loss.score_bin_start(bin ~ ' + 1') }}
             {% for feature in features if feature.is_numeric -%}
             when feature = {{ log_loss.text_literal(feature.column) }}
-            then {{ log_loss.feature_bin_start(bin ~ ' + 1', feature.bin_width)
-                | indent(12) }}
+            then {{ log_loss.feature_bin_start(bin ~ ' + 1', feature.bin_width) }}
             {% endfor -%}
         end as {{ side }}_bound{{ ',' if not loop.last }}
         {% endfor %}

@@ -42,7 +42,7 @@ contests as (
 all_rivals as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         estimator,
         weekday,
         estimate,
@@ -53,7 +53,7 @@ all_rivals as (
     union all
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         estimator,
         weekday,
         estimate,
@@ -67,7 +67,7 @@ all_rivals as (
 rivals as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         max(past_date_count) as date_count,
         {{ least_date_count | replace('weekday', 'max(weekday)') }} as least_date_count,
         {% for estimator in ['completeness_weighted', 'post_stratified'] -%}
@@ -77,14 +77,14 @@ rivals as (
             as {{ estimator }}_error{{ ',' if not loop.last }}
         {% endfor %}
     from all_rivals
-    group by {{ keys | join(',\n        ') }}
+    group by {{ keys | join(', ') }}
 
 ),
 
 choices as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         case
             when completeness_weighted is null and post_stratified is null then null
             when completeness_weighted is null then 'post_stratified'
@@ -136,7 +136,7 @@ chosen as (
 all_estimates as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         estimator,
         estimator as chosen_estimator,
         weekday,
@@ -157,7 +157,7 @@ all_estimates as (
     union all
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         estimator,
         chosen_estimator,
         weekday,
@@ -189,7 +189,7 @@ counted_errors as (
 errors as (
 
     select
-        {{ keys | join(',\n        ') }},
+        {{ keys | join(', ') }},
         estimator,
         chosen_estimator,
         estimate,
@@ -260,8 +260,8 @@ margins as (
         {{ z }} * sample_error as sample_margin,
         error_in_the_past * case
             when degrees_of_freedom > 3
-            then {{ log_loss.student_t_quantile(z, 'degrees_of_freedom') | indent(12) }}
-            else {{ log_loss.student_t_quantile(z, 3) | indent(12) }}
+            then {{ log_loss.student_t_quantile(z, 'degrees_of_freedom') }}
+            else {{ log_loss.student_t_quantile(z, 3) }}
         end as past_margin
     from ranked_errors
 

@@ -1,5 +1,5 @@
 {%- set ages = [1, 3, 7, 14, 28] -%}
-{%- set scope = log_loss.scope_columns() | join(',\n        ') %}
+{%- set scope = log_loss.scope_columns() | join(', ') %}
 
 with
 
@@ -91,7 +91,7 @@ delay_quantiles as (
 
 select
     days.metric_date,
-    {{ log_loss.scope_columns('days') | join(',\n    ') }},
+    {{ log_loss.scope_columns('days') | join(', ') }},
     days.prediction_count,
     days.labeled_count,
     days.label_coverage,

@@ -58,7 +58,7 @@ means as (
             as mean_log_loss,
         {{ log_loss.sample_stddev(
             'days.loss_sum', 'days.loss_squared_sum', 'days.labeled_count'
-        ) | indent(8) }} as log_loss_stddev,
+        ) }} as log_loss_stddev,
         {{ log_loss.safe_divide('rolling.loss_sum_7d', 'rolling.labeled_count_7d') }}
             as mean_log_loss_7d,
         {{ log_loss.safe_divide('rolling.loss_sum_28d', 'rolling.labeled_count_28d') }}
@@ -93,11 +93,11 @@ select
     {{ log_loss.confidence_interval(
         'lower', 'mean_log_loss', 'log_loss_stddev', 'labeled_count',
         'rarest_label_count'
-    ) | indent(4) }} as log_loss_ci_lower,
+    ) }} as log_loss_ci_lower,
     {{ log_loss.confidence_interval(
         'upper', 'mean_log_loss', 'log_loss_stddev', 'labeled_count',
         'rarest_label_count'
-    ) | indent(4) }} as log_loss_ci_upper,
+    ) }} as log_loss_ci_upper,
     clipped_count between 1 and 9 as ci_is_fragile,
     {{ log_loss.safe_divide(
         'loss_sum - clipped_loss_sum', 'labeled_count - clipped_count'

@@ -7,7 +7,7 @@ labels as (
         {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_log_loss,
         {{ log_loss.sample_stddev(
             'loss_sum', 'loss_squared_sum', 'labeled_count'
-        ) | indent(8) }} as log_loss_stddev,
+        ) }} as log_loss_stddev,
         sum(labeled_count) over (
             partition by metric_date, model_name, model_version
         ) as labeled_count_of_day
@@ -51,10 +51,10 @@ select
     log_loss_stddev,
     {{ log_loss.confidence_interval(
         'lower', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
-    ) | indent(4) }} as log_loss_ci_lower,
+    ) }} as log_loss_ci_lower,
     {{ log_loss.confidence_interval(
         'upper', 'mean_log_loss', 'log_loss_stddev', 'labeled_count'
-    ) | indent(4) }} as log_loss_ci_upper,
+    ) }} as log_loss_ci_upper,
     clipped_count between 1 and 9 as ci_is_fragile,
     p50_log_loss,
     p95_log_loss,

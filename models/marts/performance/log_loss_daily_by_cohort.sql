@@ -7,7 +7,7 @@ days as (
         {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_log_loss,
         {{ log_loss.sample_stddev(
             'loss_sum', 'loss_squared_sum', 'labeled_count'
-        ) | indent(8) }} as log_loss_stddev
+        ) }} as log_loss_stddev
     from {{ ref('int_log_loss__daily_sums') }}
 
 )
@@ -27,11 +27,11 @@ select
     {{ log_loss.confidence_interval(
         'lower', 'cohorts.mean_log_loss', 'cohorts.log_loss_stddev',
         'cohorts.labeled_count', 'cohorts.rarest_label_count'
-    ) | indent(4) }} as log_loss_ci_lower,
+    ) }} as log_loss_ci_lower,
     {{ log_loss.confidence_interval(
         'upper', 'cohorts.mean_log_loss', 'cohorts.log_loss_stddev',
         'cohorts.labeled_count', 'cohorts.rarest_label_count'
-    ) | indent(4) }} as log_loss_ci_upper,
+    ) }} as log_loss_ci_upper,
     cohorts.clipped_count between 1 and 9 as ci_is_fragile,
     cohorts.mean_log_loss - overall.mean_log_loss as loss_vs_overall,
     cohorts.is_mature

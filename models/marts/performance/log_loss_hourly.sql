@@ -16,7 +16,7 @@ recent_requests as (
         rejection_reason is null
         and metric_date > {{ log_loss.add_days(as_of_date, -hourly_days) }}
         and metric_date <= {{ as_of_date }}
-        and {{ log_loss.may_be_recorded_since(since) | indent(8) }}
+        and {{ log_loss.may_be_recorded_since(since) }}
 
 ),
 
@@ -38,8 +38,7 @@ hours as (
         ) as hour_number,
         scored.model_name,
         scored.model_version,
-        {{ log_loss.class_count() | replace('model_name', 'scored.model_name')
-            | indent(8) }} as class_count,
+        {{ log_loss.class_count() | replace('model_name', 'scored.model_name') }} as class_count,
         scored.class_index,
         scored.loss,
         scored.entropy,
@@ -87,7 +86,7 @@ sums as (
         sum(loss_squared_sum) as loss_squared_sum,
         sum(entropy_sum) as entropy_sum,
         sum(score_sum) as score_sum,
-        {{ log_loss.rarest_label_count() | indent(8) }} as rarest_label_count
+        {{ log_loss.rarest_label_count() }} as rarest_label_count
     from class_sums
     group by
         hour_number,
@@ -150,7 +149,7 @@ filled as (
             as mean_log_loss,
         {{ log_loss.sample_stddev(
             'sums.loss_sum', 'sums.loss_squared_sum', 'sums.labeled_count'
-        ) | indent(8) }} as log_loss_stddev,
+        ) }} as log_loss_stddev,
         sums.rarest_label_count
     from grid
     cross join clock
@@ -174,7 +173,7 @@ select
     {% for side in ['lower', 'upper'] -%}
     {{ log_loss.confidence_interval(
         side, 'mean_log_loss', 'log_loss_stddev', 'labeled_count', 'rarest_label_count'
-    ) | indent(4) }} as log_loss_ci_{{ side }},
+    ) }} as log_loss_ci_{{ side }},
     {% endfor -%}
     {{ log_loss.safe_divide('entropy_sum', 'prediction_count') }} as expected_log_loss,
     {{ log_loss.safe_divide('score_sum', 'prediction_count') }} as mean_score

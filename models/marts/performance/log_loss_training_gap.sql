@@ -85,7 +85,7 @@ counted_classes as (
 
     select
         *,
-        {{ log_loss.class_count() | indent(8) }} as class_count
+        {{ log_loss.class_count() }} as class_count
     from class_sums
 
 ),
@@ -95,7 +95,7 @@ rarest_labels as (
     select
         model_name,
         model_version,
-        {{ log_loss.rarest_label_count() | indent(8) }} as rarest_label_count
+        {{ log_loss.rarest_label_count() }} as rarest_label_count
     from counted_classes
     group by model_name, model_version
 
@@ -110,7 +110,7 @@ means as (
         {{ log_loss.sample_stddev(
             'production.loss_sum', 'production.loss_squared_sum',
             'production.labeled_count'
-        ) | indent(8) }} as log_loss_stddev,
+        ) }} as log_loss_stddev,
         training.training_log_loss,
         training.validation_log_loss,
         training.training_labels_until,
@@ -151,11 +151,11 @@ select
     {{ log_loss.confidence_interval(
         'lower', 'mean_log_loss', 'log_loss_stddev', 'labeled_count',
         'rarest_label_count'
-    ) | indent(4) }} as log_loss_ci_lower,
+    ) }} as log_loss_ci_lower,
     {{ log_loss.confidence_interval(
         'upper', 'mean_log_loss', 'log_loss_stddev', 'labeled_count',
         'rarest_label_count'
-    ) | indent(4) }} as log_loss_ci_upper,
+    ) }} as log_loss_ci_upper,
     validation_log_loss - training_log_loss as generalization_gap,
     mean_log_loss - validation_log_loss as production_gap,
     {{ log_loss.safe_divide('mean_log_loss', 'validation_log_loss') }} - 1

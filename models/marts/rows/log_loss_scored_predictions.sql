@@ -16,7 +16,7 @@ select
     cohort_{{ loop.index }} as {{ log_loss.input_column(cohort, columns) }},
     {% endfor -%}
     weight,
-    {{ log_loss.probability_columns() | join(',\n    ') }},
+    {{ log_loss.probability_columns() | join(', ') }},
     score,
     label,
     labeled_at,
@@ -25,7 +25,7 @@ select
     loss,
     brier_score,
     focal_loss,
-    {{ log_loss.class_label('predicted_class_index') | indent(4) }} as predicted_label,
+    {{ log_loss.class_label('predicted_class_index') }} as predicted_label,
     is_correct = 1 as is_correct,
     is_clipped = 1 as is_clipped,
     is_label_before_prediction = 1 as is_label_before_prediction,
