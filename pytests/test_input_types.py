@@ -18,7 +18,7 @@ from sklearn import metrics
 
 from harness import (
     LABEL_COLUMNS,
-    LEDGER_ONLY,
+    CORE_ONLY,
     PREDICTION_COLUMNS,
     PROJECT,
     UserProject,
@@ -366,7 +366,7 @@ def test_columns_may_be_named_like_keywords(
     project.load("predictions", table, columns)
     project.load("labels", PLAIN.labels, LABEL_COLUMNS)
     # one of them shows that no later model stumbles over the names
-    project.run(*([] if spelling is str.upper else LEDGER_ONLY))
+    project.run(*([] if spelling is str.upper else CORE_ONLY))
 
     assert_expected(project, PLAIN)
     by_cohort = project.mart("log_loss_daily_by_cohort")

@@ -7,13 +7,10 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import ClassVar
 
 import pytest
-from dbt.cli.main import dbtRunner, dbtRunnerResult
-from dbt.contracts.graph.manifest import Manifest
 
-from harness import UserProject, copy_database
+from harness import LEDGER_ONLY, UserProject, copy_database
 from oracle import (
     GRAINS,
     RELATIVE_TOLERANCE,
@@ -36,40 +33,6 @@ from strategies import (
 
 NOW = datetime(2026, 1, 1)
 ROLLUP = "int_log_loss__ledger"
-# no history is kept in these, and every run would make them
-UNREAD = [
-    "log_loss_scored_predictions+",
-    "log_loss_hourly",
-    "tag:log_loss_decisions",
-    "tag:log_loss_diagnosis",
-    "stg_log_loss__thresholds",
-    "stg_log_loss__suppressions",
-    "stg_log_loss__deployments",
-    "stg_log_loss__training_metrics+",
-    "log_loss_default_thresholds",
-]
-WITHOUT_UNREAD = ("--exclude", *UNREAD)
-
-
-class ParsedProject(UserProject):
-    """Parsed once for all settings: parsing takes longer than a run on these rows.
-
-    The name of the database is in what was parsed, so all of them have the same.
-    """
-
-    _parsed: ClassVar[dict[Path, Manifest]] = {}
-
-    def invoke(self, *arguments: str) -> dbtRunnerResult:
-        if self.project not in self._parsed:
-            self._parsed[self.project] = super().invoke("parse").result
-        return self._invoke(dbtRunner(self._parsed[self.project]), *arguments)
-
-
-def parsed_project(directory: Path, variables: dict | None = None) -> ParsedProject:
-    return ParsedProject(
-        directory / "warehouse.duckdb", directory / "target", variables or {}
-    )
-
 
 # ------------------------------------------------------------------ loads
 
@@ -186,19 +149,21 @@ def test_any_split_of_the_loads_equals_a_full_refresh(
         is_declared=lookback_days != 1,
         has_loaded_at=lookback_days != 0,
     ).data
-    project = parsed_project(tmp_path, data.variables)
+    project = UserProject(
+        tmp_path / "warehouse.duckdb", tmp_path / "target", data.variables
+    )
     seen = replace(data, predictions=[], labels=[])
     # two to four runs
     for batch in batches(data, number + 2, random):
         batch.load_into(project, append=bool(seen.predictions + seen.labels))
         seen = with_rows_of(seen, batch)
-        project.run(*WITHOUT_UNREAD)
+        project.run(*LEDGER_ONLY)
         check_marts(project, seen)
     incremental = rollup(project)
-    project.run(*WITHOUT_UNREAD)
+    project.run(*LEDGER_ONLY)
     check_same_rollup(rollup(project), incremental)
     check_marts(project, seen)
-    project.full_refresh(*WITHOUT_UNREAD)
+    project.full_refresh(*LEDGER_ONLY)
     check_same_rollup(incremental, rollup(project))
 
 
@@ -318,11 +283,11 @@ def as_restated() -> DataSet:
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, UserProject]:
     """The project after the run that followed each load, and after what came then."""
     directory = tmp_path_factory.mktemp("cases")
-    project = parsed_project(directory)
+    project = UserProject(directory / "warehouse.duckdb", directory / "target")
     copies = {}
 
     def run(name: str) -> None:
-        project.run(*WITHOUT_UNREAD)
+        project.run(*LEDGER_ONLY)
         # the file's name is the catalog's, which views have in them
         path = directory / str(len(copies)) / project.path.name
         path.parent.mkdir()
@@ -420,15 +385,15 @@ def test_a_loaded_at_that_comes_or_goes_stops_the_next_run(
     """Sums dated by one clock cannot be added to sums dated by another."""
     before = DataSet([one_prediction("r", 0)], [one_label("r", "1", 3)], {}, had_it)
     after = replace(before, has_loaded_at=not had_it)
-    project = parsed_project(tmp_path)
+    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
     before.with_the_columns_of_its_tables().load_into(project)
-    project.run(*WITHOUT_UNREAD)
+    project.run(*LEDGER_ONLY)
     stored = rollup(project)
     after.with_the_columns_of_its_tables().load_into(project)
     with pytest.raises(AssertionError, match="--full-refresh"):
-        project.run(*WITHOUT_UNREAD)
+        project.run(*LEDGER_ONLY)
     assert rollup(project) == stored
-    project.full_refresh(*WITHOUT_UNREAD)
+    project.full_refresh(*LEDGER_ONLY)
     check_marts(project, after.with_the_columns_of_its_tables())
 
 

@@ -38,7 +38,6 @@ from strategies import (
     request,
     settings_of_crowds,
 )
-from test_properties_incremental import parsed_project
 
 PREDICTION_GRAIN = ["request_id", "model_name", "model_version"]
 DAY_GRAIN = ["metric_date", "model_name", "model_version"]
@@ -46,7 +45,9 @@ DAY_GRAIN = ["metric_date", "model_name", "model_version"]
 
 def check(data: DataSet, directory: Path) -> None:
     """Build the package on the rows and compare everything it says."""
-    project = parsed_project(directory, data.variables)
+    project = UserProject(
+        directory / "warehouse.duckdb", directory / "target", data.variables
+    )
     data.load_into(project)
     project.run()
     oracle = Oracle(data.predictions, data.labels, data.variables)

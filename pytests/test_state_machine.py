@@ -19,13 +19,11 @@ from random import Random
 
 import pytest
 
-from harness import PROJECT, messages
+from harness import LEDGER_ONLY, PROJECT, UserProject, messages
 from oracle import usable_load_time, with_usable_times
 from strategies import Crowd, Row, crowd, dealt, settings_of_crowds
 from test_properties_incremental import (
     NOW,
-    UNREAD,
-    ParsedProject,
     arrival,
     check_marts,
     check_same_rollup,
@@ -50,7 +48,7 @@ def load_date(row: Row) -> date | None:
 class World:
     """What a warehouse may see; the last run made is checked at once."""
 
-    def __init__(self, histories: Crowd, project: ParsedProject, random: Random):
+    def __init__(self, histories: Crowd, project: UserProject, random: Random):
         self.random = random
         self.variables = histories.variables
         self.project = project
@@ -98,7 +96,7 @@ class World:
 
     def run_with(self, *arguments: str, **variables: object) -> None:
         self.project.variables = {**self.variables, **variables}
-        self.project.run("--exclude", *UNREAD, *arguments)
+        self.project.run(*LEDGER_ONLY, *arguments)
         check_marts(self.project, replace(self.seen, variables=self.variables))
 
     def load_again_and_run(self) -> None:
@@ -215,7 +213,7 @@ def test_every_history_ends_as_a_full_refresh(number: int, tmp_path: Path) -> No
     random = Random(number)
     settings = settings_of_worlds()[number]
     histories = crowd(HISTORIES_OF_A_WORLD, random, sizes=tuple(range(8, 21)), **settings)
-    project = ParsedProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
+    project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
     operations = random.sample(OPERATIONS, len(OPERATIONS))
     World(histories, project, random).play(*operations)
 
@@ -278,7 +276,7 @@ def test_a_broken_package_is_caught(
     histories = crowd(
         30, random, variables, (8, 14, 20), is_declared=False, has_loaded_at=True
     )
-    project = ParsedProject(
+    project = UserProject(
         tmp_path / "warehouse.duckdb", tmp_path / "target", project=copy
     )
     with pytest.raises(AssertionError, match="differences, the first of them"):
