@@ -61,6 +61,48 @@ end
 
 
 {#
+    By how much the variance of a mean over days is larger where each day resembles the one
+    before. Source: that of a mean over a first-order autoregression, (1 + r) / (1 - r).
+#}
+{% macro variance_inflation(autocorrelation) -%}
+(1 + {{ autocorrelation }}) / (1 - {{ autocorrelation }})
+{%- endmacro %}
+
+
+{# How many independent days say as much. #}
+{% macro effective_day_count(day_count, autocorrelation) -%}
+{{ day_count }} * (1 - {{ autocorrelation }}) / (1 + {{ autocorrelation }})
+{%- endmacro %}
+
+
+{# Those of Student's t over days, of which `fitted` numbers were estimated: 4 or more. #}
+{% macro degrees_of_freedom(effective_day_count, fitted) -%}
+case
+    when {{ effective_day_count }} > 4 + {{ fitted }}
+    then {{ effective_day_count }} - {{ fitted }}
+    else 4
+end
+{%- endmacro %}
+
+
+{#
+    How likely so large a t is by chance, one-sided. Without any spread there is no t: an
+    increase is certain then, and what is none is not.
+
+    deviate: `student_t_deviate` of t, a column.
+#}
+{% macro p_value_of_increase(increase, t, degrees_of_freedom, deviate) -%}
+coalesce(
+    {{ log_loss.student_t_upper_tail(t, degrees_of_freedom, deviate) }},
+    case
+        when {{ increase }} > 0 then {{ log_loss.double(0) }}
+        when {{ increase }} is not null then {{ log_loss.double(1) }}
+    end
+)
+{%- endmacro %}
+
+
+{#
     Whether so much was uncertain, or so much was missed, that calibration can be tested:
     from a sum of p (1 - p), or one of (y - p)^2, of 25 on. The first alone would fall
     silent where scores are pushed to 0 and 1, just when they are wrong; of calibrated
@@ -344,15 +386,12 @@ trend_errors as (
     select
         *,
         sqrt(
-            residual_squared_sum / (day_count - 2)
-            * (1 + autocorrelation) / (1 - autocorrelation)
-            / time_squared_sum
+            residual_squared_sum / (day_count - 2) / time_squared_sum
+            * {{ log_loss.variance_inflation('autocorrelation') }}
         ) as standard_error,
-        case
-            when day_count * (1 - autocorrelation) / (1 + autocorrelation) > 6
-            then day_count * (1 - autocorrelation) / (1 + autocorrelation) - 2
-            else 4
-        end as degrees_of_freedom
+        {{ log_loss.degrees_of_freedom(
+            log_loss.effective_day_count('day_count', 'autocorrelation'), fitted=2
+        ) }} as degrees_of_freedom
     from bounded_trends
 
 ),
@@ -385,14 +424,9 @@ fitted_trends as (
         labeled_count,
         {{ log_loss.safe_divide('loss_sum', 'labeled_count') }} as mean_log_loss,
         slope * {{ length }} as rise,
-        -- without any spread a rise is certain, and what is not one is not
-        coalesce(
-            {{ log_loss.student_t_upper_tail('t', 'degrees_of_freedom', 'deviate') }},
-            case
-                when slope > 0 then {{ log_loss.double(0) }}
-                else {{ log_loss.double(1) }}
-            end
-        ) as p_value
+        {{ log_loss.p_value_of_increase(
+            'slope', 't', 'degrees_of_freedom', 'deviate'
+        ) }} as p_value
     from trend_deviates
 
 )

@@ -64,14 +64,13 @@ errors as (
                         + {{ log_loss.safe_divide('1', 'baseline_day_count') }}
                     )
             end
-            * (1 + baseline_autocorrelation) / (1 - baseline_autocorrelation)
+            * {{ log_loss.variance_inflation('baseline_autocorrelation') }}
         ) as day_standard_error,
+        -- against a validation loss the window's own days are all that tells how days vary
         case
             when baseline_source = 'validation' then day_count
             else baseline_day_count
-        end
-        * (1 - baseline_autocorrelation) / (1 + baseline_autocorrelation)
-        - 1 as effective_day_count
+        end as varying_day_count
     from paired
 
 ),
@@ -99,8 +98,10 @@ tests as (
             when day_standard_error > row_standard_error then day_standard_error
             else row_standard_error
         end as standard_error,
-        case when effective_day_count > 4 then effective_day_count else 4 end
-            as degrees_of_freedom
+        {{ log_loss.degrees_of_freedom(
+            log_loss.effective_day_count('varying_day_count', 'baseline_autocorrelation'),
+            fitted=1
+        ) }} as degrees_of_freedom
     from errors
 
 ),
@@ -152,15 +153,9 @@ select
     degrees_of_freedom,
     z_rows,
     z_days,
-    -- Without any spread a rise is certain, and what is not one is not. Against a
-    -- validation loss the window's own days are all that tells how days vary.
-    case when baseline_source <> 'validation' or day_count >= 5 then coalesce(
-        {{ log_loss.student_t_upper_tail(
-            't', 'degrees_of_freedom', 'deviate'
-        ) }},
-        case
-            when level_increase > 0 then {{ log_loss.double(0) }}
-            when level_increase is not null then {{ log_loss.double(1) }}
-        end
-    ) end as p_value
+    case when baseline_source <> 'validation' or day_count >= 5 then
+        {{ log_loss.p_value_of_increase(
+            'level_increase', 't', 'degrees_of_freedom', 'deviate'
+        ) }}
+    end as p_value
 from probabilities

@@ -300,12 +300,10 @@ errors as (
             {{ log_loss.multiply(
                 'bounded.day_variance', 'sums.expected_squared_sum'
             ) }}
-            * (1 + bounded.autocorrelation) / (1 - bounded.autocorrelation)
+            * {{ log_loss.variance_inflation('bounded.autocorrelation') }}
         ) as day_standard_error,
         bounded.autocorrelation,
-        bounded.day_count
-        * (1 - bounded.autocorrelation) / (1 + bounded.autocorrelation)
-        - 1 as effective_day_count
+        bounded.day_count as baseline_day_count
     from sums
     left join bounded
         on {{ log_loss.same_columns(keys, 'sums', 'bounded') }}
@@ -319,9 +317,11 @@ tests as (
         *,
         {{ log_loss.safe_divide('excess', 'row_standard_error') }} as z_rows,
         {{ log_loss.safe_divide('excess', 'day_standard_error') }} as z_days,
-        case
-            when effective_day_count > 4 then effective_day_count
-            when effective_day_count is not null then 4
+        case when baseline_day_count is not null then
+            {{ log_loss.degrees_of_freedom(
+                log_loss.effective_day_count('baseline_day_count', 'autocorrelation'),
+                fitted=1
+            ) }}
         end as degrees_of_freedom
     from errors
 
