@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 from dbt.cli.main import dbtRunnerResult
@@ -30,6 +31,7 @@ from harness import (
 
 CONSERVED = "assert_inputs_are_conserved"
 COMPLETE = "assert_ledger_is_complete"
+AGREE = "assert_marts_agree"
 LOADED_AT = {"loaded_at": "timestamp"}
 LAST_DAY = 20
 
@@ -105,7 +107,7 @@ def without_loaded_at(rows: Iterable[dict]) -> list[dict]:
     return [{**row, "loaded_at": None} for row in rows if row["loaded_at"] is None]
 
 
-def evaluated_by(test: str, project: UserProject) -> tuple[str, pd.DataFrame]:
+def outcome_of_test(test: str, project: UserProject) -> tuple[str, pd.DataFrame]:
     """How a data test ended and the rows that it returned."""
     result = project.invoke("test", "--select", test)
     assert test in outcomes_of(result), messages(result)
@@ -149,7 +151,7 @@ def built_without_load_times(tmp_path_factory: pytest.TempPathFactory) -> UserPr
 
 @pytest.mark.parametrize("test", [CONSERVED, COMPLETE])
 def test_sound_data_pass(built: UserProject, test: str) -> None:
-    assert evaluated_by(test, built)[0] == "pass"
+    assert outcome_of_test(test, built)[0] == "pass"
 
 
 def test_sound_data_that_came_in_one_load_pass(
@@ -208,7 +210,7 @@ def test_an_entry_too_many_or_too_few_is_found(
         )
         """
     )
-    status, found = evaluated_by(CONSERVED, project)
+    status, found = outcome_of_test(CONSERVED, project)
     assert status == "fail"
     (row,) = found.to_dict("records")
     assert (row["source"], row["model_name"]) == (source, "card")
@@ -241,7 +243,7 @@ def test_rows_behind_the_lookback_are_named_and_the_command_heals_them(
     tomorrow = prediction("tomorrow", LAST_DAY + 1)
     load(project, [*LATE_PREDICTIONS, tomorrow], LATE_LABELS, append=True)
     project.run()
-    status, found = evaluated_by(COMPLETE, project)
+    status, found = outcome_of_test(COMPLETE, project)
     assert status == "warn"
     rows = found[["source", "model_name", "recorded_date"]].itertuples(index=False)
     assert {(source, model, loaded.date()) for source, model, loaded in rows} == {
@@ -269,8 +271,8 @@ def test_rows_that_came_in_since_the_run_are_not_missed_yet(
     project = copied(built_without_load_times, tmp_path)
     fresh = [prediction("fresh", LAST_DAY), prediction("fresher", LAST_DAY + 1)]
     load(project, fresh, [label("r19", "1", LAST_DAY)], append=True)
-    assert evaluated_by(COMPLETE, project)[0] == "pass"
-    assert evaluated_by(CONSERVED, project)[0] == "pass"
+    assert outcome_of_test(COMPLETE, project)[0] == "pass"
+    assert outcome_of_test(CONSERVED, project)[0] == "pass"
 
 
 def test_rows_deleted_since_they_were_processed_are_named(
@@ -280,7 +282,7 @@ def test_rows_deleted_since_they_were_processed_are_named(
     project.query(
         "delete from raw.predictions where request_id = 'r5' and model_version = '2'"
     )
-    status, found = evaluated_by(COMPLETE, project)
+    status, found = outcome_of_test(COMPLETE, project)
     assert status == "warn"
     (row,) = found.to_dict("records")
     assert (row["source"], row["model_name"]) == ("predictions", "card")
@@ -322,3 +324,59 @@ def test_suppressions_that_silence_nothing_fail_the_build(tmp_path: Path) -> Non
     assert set(failing_rows(project, result, test)["model_name"]) == {
         *("no start", "no start at all", "start of a sentinel", "backwards"),
     }
+
+
+# ---------------------------------------------------------------------------------
+# marts agree
+
+
+@pytest.fixture(scope="module")
+def agreement(whole_demo: UserProject, tmp_path_factory: pytest.TempPathFactory):
+    """A copy of the demo's warehouse, open, and the SQL of the test."""
+    project = copied(whole_demo, tmp_path_factory.mktemp("agreement"))
+    result = project.invoke("test", "--select", AGREE)
+    assert outcomes_of(result)[AGREE] == "pass", messages(result)
+    [node] = result.result.results
+    with duckdb.connect(str(project.path)) as connection:
+        yield connection, node.node.compiled_code
+
+
+@pytest.mark.parametrize(
+    ("mart", "change", "parts"),
+    [
+        ("log_loss_daily", "labeled_count = labeled_count + 1", 3),
+        ("log_loss_daily", "prediction_count = prediction_count - 1", 2),
+        ("log_loss_daily", "mean_log_loss = mean_log_loss + 1e-9", 3),
+        ("log_loss_daily_by_cohort", "labeled_count = labeled_count + 1", 1),
+        ("log_loss_daily_by_cohort", "prediction_count = prediction_count + 1", 1),
+        ("log_loss_daily_by_cohort", "mean_log_loss = mean_log_loss - 1e-9", 1),
+        ("log_loss_daily_by_class", "labeled_count = labeled_count - 1", 1),
+        ("log_loss_daily_by_class", "mean_log_loss = null", 1),
+    ],
+)
+def test_marts_that_do_not_add_up_are_found(
+    agreement: tuple, mart: str, change: str, parts: int
+) -> None:
+    connection, sql = agreement
+    connection.execute("begin")
+    connection.execute(
+        f"update {mart} set {change} where rowid ="
+        f" (select min(rowid) from {mart} where labeled_count > 9)"
+    )
+    found = connection.execute(sql).df()
+    connection.execute("rollback")
+    assert len(found) == parts
+    assert found["metric_date"].nunique() == 1
+
+
+def test_a_day_that_a_cohort_has_lost_is_found(agreement: tuple) -> None:
+    connection, sql = agreement
+    connection.execute("begin")
+    connection.execute(
+        "delete from log_loss_daily_by_cohort where cohort_name = 'origin'"
+        " and metric_date = (select max(metric_date) from log_loss_daily)"
+    )
+    found = connection.execute(sql).df()
+    connection.execute("rollback")
+    assert set(found["part"]) == {"origin"}
+    assert found["prediction_count_of_parts"].isna().all()

@@ -39,6 +39,15 @@ EXPRESSIONS = {
     "student_t_upper_tail": "{{ log_loss.student_t_upper_tail('t', 'df', 'deviate') }}",
     "normal_quantile": "{{ log_loss.normal_quantile('p') }}",
     "student_t_quantile": "{{ log_loss.student_t_quantile('deviate', 'df') }}",
+    "bounded_autocorrelation": "{{ log_loss.bounded_autocorrelation('r') }}",
+    "variance_inflation": "{{ log_loss.variance_inflation('r') }}",
+    "degrees_of_freedom": (
+        "{{ log_loss.degrees_of_freedom("
+        "log_loss.effective_day_count('n', 'r'), fitted=2) }}"
+    ),
+    "p_value_of_increase": (
+        "{{ log_loss.p_value_of_increase('increase', 't', 'df', 'deviate') }}"
+    ),
     "score_bin_edges": "{{ log_loss.score_bin_edges() | join(', ') }}",
     "score_bin": "{{ log_loss.score_bin('p') }}",
     "score_decile": "{{ log_loss.score_decile('bin') }}",
@@ -562,6 +571,32 @@ def test_student_t_quantile(
     actual = np.array(evaluate(compiled["student_t_quantile"], **columns))
     error = actual / stats.t.isf(p, df) - 1
     assert low <= error.min() and error.max() <= high
+
+
+def test_errors_over_days_that_resemble_the_next(compiled: dict[str, str]) -> None:
+    r = [-0.9, -0.1, 0.0, 0.3, 0.79, 0.81, 1.2, None]
+    expected = np.clip([0 if value is None else value for value in r], 0, 0.8)
+    close(evaluate(compiled["bounded_autocorrelation"], r=r), expected)
+    # the variance of a mean of days, by the sum of all their correlations
+    lags = np.arange(1, 4000)
+    inflation = [1 + 2 * np.sum(value**lags) for value in expected]
+    close(evaluate(compiled["variance_inflation"], r=floats(expected)), inflation)
+    for days in (3.0, 14.0, 28.0, 90.0):
+        close(
+            evaluate(
+                compiled["degrees_of_freedom"],
+                n=[days] * len(r),
+                r=floats(expected),
+            ),
+            np.maximum(days / np.array(inflation) - 2, 4),
+        )
+
+
+def test_without_spread_an_increase_is_certain(compiled: dict[str, str]) -> None:
+    columns = {"increase": [1e-9, 0.0, -1.0, None], "t": [None] * 4, "df": [4.0] * 4}
+    deviate = [None] * 4
+    actual = evaluate(compiled["p_value_of_increase"], **columns, deviate=deviate)
+    assert actual == [0, 1, 1, None]
 
 
 def test_normalized_entropy_and_perplexity(compiled: dict[str, str]) -> None:

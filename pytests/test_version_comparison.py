@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+import duckdb
 import numpy as np
 import pytest
 from numpy.random import Generator, default_rng
@@ -54,6 +55,32 @@ def compared(
         "int_log_loss__clock+,+log_loss_version_comparison",
     )
     return project
+
+
+def test_deployments_without_effect_are_found(compared: UserProject) -> None:
+    test = "assert_deployments_are_usable"
+    result = compared.invoke("test", "--select", test)
+    found = failing_rows(compared, result, test)
+    assert found[["model_version", "role"]].values.tolist() == [["v2", "shadow"]]
+
+    [node] = result.result.results
+    start, end = "timestamp '2013-06-01'", "timestamp '2013-07-01'"
+    for row, is_usable in [
+        (f"('m', 'v1', 'serving', {start}, null, null)", True),
+        (f"('m', 'v1', 'serving', {start}, {start}, null)", True),
+        (f"(null, 'v1', 'serving', {start}, {end}, null)", False),
+        (f"('m', null, 'serving', {start}, {end}, null)", False),
+        (f"('m', 'v1', null, {start}, {end}, null)", False),
+        (f"('m', 'v1', 'champion', {start}, {end}, null)", False),
+        (f"('m', 'v1', 'serving', {end}, {start}, null)", False),
+    ]:
+        with duckdb.connect(str(compared.path)) as connection:
+            connection.execute("begin")
+            connection.execute("truncate raw.deployments")
+            connection.execute(f"insert into raw.deployments values {row}")
+            wrong = connection.execute(node.node.compiled_code).fetchall()
+            connection.execute("rollback")
+        assert len(wrong) == (0 if is_usable else 1), row
 
 
 @pytest.mark.parametrize("method", ["stratified", "paired"])

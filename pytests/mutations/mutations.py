@@ -532,6 +532,27 @@ MUTATIONS: list[Mutation] = [
         test_of("baselines", "windows_and_baselines_are_scipys"),
     ),
     Mutation(
+        "days may resemble the next as much as they like",
+        STATISTICS,
+        "then {{ log_loss.double('0.8') }}",
+        "then {{ autocorrelation }}",
+        test_of("macros", "errors_over_days_that_resemble_the_next"),
+    ),
+    Mutation(
+        "days that resemble the next count in full",
+        STATISTICS,
+        "{{ day_count }} * (1 - {{ autocorrelation }}) / (1 + {{ autocorrelation }})",
+        "{{ day_count }}",
+        test_of("macros", "errors_over_days_that_resemble_the_next"),
+    ),
+    Mutation(
+        "what has no spread has no p-value",
+        STATISTICS,
+        "when {{ increase }} > 0 then {{ log_loss.double(0) }}",
+        "when {{ increase }} > 0 then null",
+        test_of("macros", "without_spread_an_increase_is_certain"),
+    ),
+    Mutation(
         "residuals of a line are taken for those of a mean",
         STATISTICS,
         "log_loss.safe_divide('2', 'count(*)')",
