@@ -9,6 +9,8 @@
 {%- set has_loaded_at = columns is not none and 'loaded_at' in columns -%}
 {%- set stored_by = 'loaded_at' if has_loaded_at else 'labeled_at' -%}
 
+-- The label events with the package's names and types, and a reason where an event
+-- cannot be used.
 with
 
 source as (

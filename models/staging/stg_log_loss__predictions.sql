@@ -29,6 +29,8 @@
 {%- set probabilities = log_loss.probability_columns() -%}
 {%- set all_binary = settings.class_counts == [2] -%}
 
+-- The predictions with the package's names and types, and a reason where a row
+-- cannot be used.
 with
 
 source as (

@@ -12,6 +12,7 @@
     'min_coverage': 'every threshold',
 }) %}
 
+-- The limits of the rules, with types, wildcards and defaults.
 with
 
 source as (

@@ -2,6 +2,7 @@
 {%- set pair = ['model_name', 'candidate_version', 'serving_version', 'role'] -%}
 {%- set far = log_loss.far_date() %}
 
+-- Which days each look at a candidate and the serving version compares.
 with
 
 day_states as (

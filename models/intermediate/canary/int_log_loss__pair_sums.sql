@@ -3,6 +3,8 @@
 ] -%}
 {%- set sums = ['difference_sum', 'difference_squared_sum', 'serving_loss_sum'] %}
 
+-- What was known, and from when until when, of the requests that a candidate and
+-- its serving both scored.
 with
 
 compared_days as (

@@ -1,6 +1,7 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set estimation = log_loss.estimation() -%}
 {%- set horizon_days = estimation.horizon_days -%}
+-- What was known of each day at each age.
 with
 
 ages as (

@@ -1,5 +1,6 @@
 {%- set settings = log_loss.configuration() -%}
 
+-- What every later load did to the mean of a day.
 with
 
 entries as (

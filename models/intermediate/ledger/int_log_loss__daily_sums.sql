@@ -15,6 +15,7 @@
 ] -%}
 {%- set scope = log_loss.scope_columns() | join(', ') %}
 
+-- Everything that the daily marts divide.
 with
 
 entries as (

@@ -4,6 +4,7 @@
 {%- set keys = ['rule'] + version -%}
 {%- set window = 'partition by window_name, ' ~ keys | join(', ') %}
 
+-- Whether the labels of 28 days are those that the scores promised.
 with
 
 day_states as (

@@ -7,6 +7,7 @@ partition by
                 label
 {%- endset %}
 
+-- What each rule said at the end of each as-of date, on what was known by then.
 with
 
 family_values as (

@@ -1,4 +1,5 @@
 {%- set z = log_loss.z_95() -%}
+-- The reliability diagram.
 with
 
 bins as (

@@ -1,3 +1,4 @@
+-- What is normal: the baseline of each scope, and where it comes from.
 with
 
 baselines as (

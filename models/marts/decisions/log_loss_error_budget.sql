@@ -1,5 +1,8 @@
 {%- set budget = log_loss.configuration().error_budget %}
 
+-- How fast each version uses up the loss that it is allowed above its baseline,
+-- over windows that end on the date, as known when the date was first the last
+-- evaluated one.
 with
 
 burn_rates as (

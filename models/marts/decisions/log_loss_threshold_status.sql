@@ -1,3 +1,4 @@
+-- Which limits hold now.
 with
 
 statuses as (

@@ -1,4 +1,5 @@
 {%- set features = log_loss.configuration().features -%}
+-- Where scores and features have moved.
 with
 
 cells as (

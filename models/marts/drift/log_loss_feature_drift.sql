@@ -2,6 +2,8 @@
 {%- set window_key = [
     'model_name', 'model_version', 'metric_date', 'window_days', 'as_of_date'
 ] -%}
+-- Which inputs of the model have changed, and which of the changes go with its
+-- loss.
 with
 
 drifts as (

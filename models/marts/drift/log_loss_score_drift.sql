@@ -1,3 +1,4 @@
+-- Whether the model answers as it used to.
 with
 
 drifts as (

@@ -1,3 +1,4 @@
+-- How fast the labels of each class come.
 with
 
 completeness as (

@@ -1,6 +1,7 @@
 {%- set ages = [1, 3, 7, 14, 28] -%}
 {%- set scope = log_loss.scope_columns() | join(', ') %}
 
+-- How many labels have come, and how long they take.
 with
 
 entries as (

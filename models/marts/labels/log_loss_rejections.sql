@@ -1,3 +1,4 @@
+-- What was turned away, and why.
 with
 
 entries as (

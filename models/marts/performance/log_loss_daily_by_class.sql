@@ -1,3 +1,4 @@
+-- How good a model version was on each day, by class.
 with
 
 labels as (

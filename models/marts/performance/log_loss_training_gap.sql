@@ -1,3 +1,5 @@
+-- What training promised beside what production gives, per version, and how old its
+-- knowledge was when it went live.
 with
 
 {{ log_loss.dated_training_metrics() }},

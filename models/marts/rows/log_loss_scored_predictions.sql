@@ -2,6 +2,7 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set columns = log_loss.input_columns('log_loss_predictions') %}
 
+-- Each accepted prediction with the label in force and its loss.
 with
 
 {{ log_loss.scored_history(now=true) }}

@@ -1,4 +1,5 @@
 {{ config(materialized='view') }}
+-- The rows behind a bad number: those with the largest losses.
 with
 
 scored as (
