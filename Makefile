@@ -52,7 +52,8 @@ test-dialects: $(VENV)-dialects/built $(VENV)-googlesql/built ## Compiled SQL, o
 		$(VENV)-dialects/bin/python -m pytest pytests/engines --engine dialects
 
 lint: $(VENV)/dev ## sqlfluff over the models and the data tests
-	$(BIN)/sqlfluff lint --processes 0 models tests
+	# its processes leave dbt's semaphores to Python, which would say so
+	PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 0 models tests
 
 flights: $(VENV)/dev data/predictions.parquet ## The marts of the whole year: 336,776 flights
 	$(BIN)/python scripts/load_year.py data data/flights.duckdb

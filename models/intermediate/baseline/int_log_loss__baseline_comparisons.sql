@@ -66,7 +66,7 @@ errors as (
             end
             * {{ log_loss.variance_inflation('baseline_autocorrelation') }}
         ) as day_standard_error,
-        -- against a validation loss the window's own days are all that tells how days vary
+        -- against a validation loss the window's own days alone tell how days vary
         case
             when baseline_source = 'validation' then day_count
             else baseline_day_count
@@ -99,7 +99,9 @@ tests as (
             else row_standard_error
         end as standard_error,
         {{ log_loss.degrees_of_freedom(
-            log_loss.effective_day_count('varying_day_count', 'baseline_autocorrelation'),
+            log_loss.effective_day_count(
+                'varying_day_count', 'baseline_autocorrelation'
+            ),
             fitted=1
         ) }} as degrees_of_freedom
     from errors

@@ -1,7 +1,9 @@
 {%- set settings = log_loss.configuration() -%}
 {%- set baseline = settings.baseline -%}
 {%- set version = ['model_name', 'model_version'] -%}
-{%- set window_key = version + ['metric_date', 'window_days', 'start_date', 'as_of_date'] -%}
+{%- set window_key = version + [
+    'metric_date', 'window_days', 'start_date', 'as_of_date'
+] -%}
 {%- set longest = log_loss.constants().drift_days | max -%}
 -- Which days are judged on each day, and which ones they are compared with.
 with

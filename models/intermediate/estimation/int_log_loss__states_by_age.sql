@@ -57,4 +57,7 @@ select
     loss_sum,
     loss_squared_sum
 from aged
-where as_of_date >= known_from and as_of_date < known_until and as_of_date <= last_whole_date
+where
+    as_of_date >= known_from
+    and as_of_date < known_until
+    and as_of_date <= last_whole_date

@@ -38,7 +38,8 @@ hours as (
         ) as hour_number,
         scored.model_name,
         scored.model_version,
-        {{ log_loss.class_count() | replace('model_name', 'scored.model_name') }} as class_count,
+        {{ log_loss.class_count() | replace('model_name', 'scored.model_name') }}
+            as class_count,
         scored.class_index,
         scored.loss,
         scored.entropy,
