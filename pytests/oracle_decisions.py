@@ -250,7 +250,7 @@ def unlabeled_shares(oracle: Oracle, day: date) -> Iterator[tuple[tuple, dict]]:
 def ending_windows(
     oracle: Oracle, day: date, lengths: tuple[int, ...]
 ) -> Iterator[tuple[tuple, list[date], Window, Window | None]]:
-    """By version and length: the mature days that end with the last judged one."""
+    """By version and length: the mature days that end with the last evaluated one."""
     snapshot = oracle.as_of(day)
     lenders = versions_before(oracle, day)
     for model, version in lenders:

@@ -560,10 +560,10 @@ def test_loosely_written_settings_are_understood(built: UserProject) -> None:
     scored = built.mart("log_loss_scored_predictions")
     assert scored["weight"].tolist() == [2.0]
     assert scored["region"].tolist() == ["north"]
-    rollup = built.query(
+    ledger = built.query(
         "select max(fingerprint) as fingerprint from main.int_log_loss__ledger"
     )
-    assert "log_loss_epsilon=1e-12" in rollup["fingerprint"].item()
+    assert "log_loss_epsilon=1e-12" in ledger["fingerprint"].item()
 
 
 def test_the_clock_can_be_set(copied: UserProject) -> None:

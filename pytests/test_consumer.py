@@ -91,10 +91,10 @@ def all_tables(project: UserProject) -> dict[str, pd.DataFrame]:
     tables = {
         name: project.query(f"select * from {name} order by all") for name in names
     }
-    rollup = f"{PACKAGE_SCHEMA}.int_log_loss__ledger"
-    if rollup in tables:
-        unmarked = tables[rollup].query("grain != 'marker'")
-        tables[rollup] = unmarked.reset_index(drop=True)
+    ledger = f"{PACKAGE_SCHEMA}.int_log_loss__ledger"
+    if ledger in tables:
+        unmarked = tables[ledger].query("grain != 'marker'")
+        tables[ledger] = unmarked.reset_index(drop=True)
     return tables
 
 

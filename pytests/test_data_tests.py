@@ -331,14 +331,26 @@ def test_suppressions_that_silence_nothing_fail_the_build(tmp_path: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def agreement(whole_demo: UserProject, tmp_path_factory: pytest.TempPathFactory):
-    """A copy of the demo's warehouse, open, and the SQL of the test."""
+def agreement(
+    whole_demo: UserProject, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """A copy of the demo's warehouse, and the SQL of the test."""
     project = copied(whole_demo, tmp_path_factory.mktemp("agreement"))
     result = project.invoke("test", "--select", AGREE)
     assert outcomes_of(result)[AGREE] == "pass", messages(result)
     [node] = result.result.results
-    with duckdb.connect(str(project.path)) as connection:
-        yield connection, node.node.compiled_code
+    return project.path, node.node.compiled_code
+
+
+def found_after(change: str, agreement: tuple[Path, str]) -> pd.DataFrame:
+    """What the test returns after a change, which is then taken back."""
+    path, sql = agreement
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("begin")
+        connection.execute(change)
+        found = connection.execute(sql).df()
+        connection.execute("rollback")
+    return found
 
 
 @pytest.mark.parametrize(
@@ -355,28 +367,22 @@ def agreement(whole_demo: UserProject, tmp_path_factory: pytest.TempPathFactory)
     ],
 )
 def test_marts_that_do_not_add_up_are_found(
-    agreement: tuple, mart: str, change: str, parts: int
+    agreement: tuple[Path, str], mart: str, change: str, parts: int
 ) -> None:
-    connection, sql = agreement
-    connection.execute("begin")
-    connection.execute(
+    found = found_after(
         f"update {mart} set {change} where rowid ="
-        f" (select min(rowid) from {mart} where labeled_count > 9)"
+        f" (select min(rowid) from {mart} where labeled_count > 9)",
+        agreement,
     )
-    found = connection.execute(sql).df()
-    connection.execute("rollback")
     assert len(found) == parts
     assert found["metric_date"].nunique() == 1
 
 
-def test_a_day_that_a_cohort_has_lost_is_found(agreement: tuple) -> None:
-    connection, sql = agreement
-    connection.execute("begin")
-    connection.execute(
+def test_a_day_that_a_cohort_has_lost_is_found(agreement: tuple[Path, str]) -> None:
+    found = found_after(
         "delete from log_loss_daily_by_cohort where cohort_name = 'origin'"
-        " and metric_date = (select max(metric_date) from log_loss_daily)"
+        " and metric_date = (select max(metric_date) from log_loss_daily)",
+        agreement,
     )
-    found = connection.execute(sql).df()
-    connection.execute("rollback")
     assert set(found["part"]) == {"origin"}
     assert found["prediction_count_of_parts"].isna().all()

@@ -31,7 +31,7 @@ from harness import (
     scratch_project,
 )
 from oracle import GRAINS
-from test_properties_incremental import check_same_rollup, rollup
+from test_properties_incremental import check_same_ledger, ledger
 
 DBT = Path(sys.executable).with_name("dbt")
 KILLS = int(os.environ.get("LOG_LOSS_KILLS", "5"))
@@ -155,7 +155,7 @@ def check_same_marts(
 
 
 def check_same(actual: UserProject, expected: UserProject) -> None:
-    check_same_rollup(rollup(actual), rollup(expected))
+    check_same_ledger(ledger(actual), ledger(expected))
     check_same_marts(marts(actual), marts(expected))
 
 
@@ -244,9 +244,9 @@ def test_of_two_runs_at_once_one_says_why_it_stops(tmp_path: Path) -> None:
     assert first.process.poll() is None, "the second came too late to be at once"
     gate.write_text("1")
     assert first.exit_code() == 0
-    after = rollup(project)
+    after = ledger(project)
     project.full_refresh(*LEDGER_ONLY, "waits")
-    check_same_rollup(after, rollup(project))
+    check_same_ledger(after, ledger(project))
 
 
 # ------------------------------------------------------------------ no room to write

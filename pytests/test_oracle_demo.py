@@ -131,7 +131,7 @@ def binned(oracle: Oracle) -> Counter:
     return counts
 
 
-def test_bins_of_the_rollup_hold_the_rows_they_should(
+def test_bins_of_the_ledger_hold_the_rows_they_should(
     whole_demo: UserProject, oracle: Oracle
 ) -> None:
     rows = whole_demo.rows(

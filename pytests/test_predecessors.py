@@ -17,7 +17,7 @@ from harness import (
 
 START = datetime(2024, 3, 1, 12)
 LOADED = {"loaded_at": "timestamp"}
-# with 14 days a baseline needs 7; of 13 days a version has 6 before the judged ones
+# with 14 days a baseline needs 7; of 13 days a version has 6 before the evaluated ones
 LIVES = {
     # model: version, first day, number of days, day on which all of it was loaded
     "steady": [("v1", 0, 20, None), ("v2", 20, 10, None), ("v3", 30, 13, None)],

@@ -25,7 +25,7 @@ from harness import (
     scratch_project,
 )
 from strategies import UNDECLARED, DataSet, Row, data_sets, label_row, prediction_row
-from test_properties_incremental import check_marts, check_same_rollup, rollup
+from test_properties_incremental import check_marts, check_same_ledger, ledger
 
 UNIQUE = "assert_predictions_are_unique"
 HORIZON = "assert_label_horizon_holds"
@@ -95,10 +95,10 @@ def test_the_promise_of_unique_predictions_changes_no_number(
     else:
         run_day_by_day(user_project, DATA, {"log_loss_unique_predictions": True})
     check_marts(user_project, DATA)
-    promised = rollup(user_project)
+    promised = ledger(user_project)
     user_project.variables = {}
     user_project.full_refresh(*LEDGER_ONLY)
-    check_same_rollup(promised, rollup(user_project))
+    check_same_ledger(promised, ledger(user_project))
 
 
 def test_a_broken_promise_of_unique_predictions_is_found(

@@ -32,7 +32,7 @@ from strategies import (
 )
 
 NOW = datetime(2026, 1, 1)
-ROLLUP = "int_log_loss__ledger"
+LEDGER = "int_log_loss__ledger"
 
 # ------------------------------------------------------------------ loads
 
@@ -87,16 +87,16 @@ def check_marts(project: UserProject, data: DataSet) -> None:
     )
 
 
-def rollup(project: UserProject) -> list[Row]:
+def ledger(project: UserProject) -> list[Row]:
     """Without the markers: they tell which partitions a run has rebuilt."""
-    return [row for row in project.mart_rows(ROLLUP) if row["grain"] != "marker"]
+    return [row for row in project.mart_rows(LEDGER) if row["grain"] != "marker"]
 
 
 def is_sum(value: object) -> bool:
     return isinstance(value, float)
 
 
-def rollup_cells(rows: list[Row]) -> dict[tuple, dict[str, float]]:
+def ledger_cells(rows: list[Row]) -> dict[tuple, dict[str, float]]:
     """Sums by everything else in the row, the counts included."""
     cells = {}
     for row in rows:
@@ -107,9 +107,9 @@ def rollup_cells(rows: list[Row]) -> dict[tuple, dict[str, float]]:
     return cells
 
 
-def check_same_rollup(actual: list[Row], expected: list[Row]) -> None:
+def check_same_ledger(actual: list[Row], expected: list[Row]) -> None:
     """Counts exactly; sums within 1e-12 of what the whole column adds up to."""
-    have, want = rollup_cells(actual), rollup_cells(expected)
+    have, want = ledger_cells(actual), ledger_cells(expected)
     fail_on([f"only incremental: {key}" for key in have.keys() - want.keys()])
     fail_on([f"only in a full refresh: {key}" for key in want.keys() - have.keys()])
     gross = defaultdict(float)
@@ -159,12 +159,12 @@ def test_any_split_of_the_loads_equals_a_full_refresh(
         seen = with_rows_of(seen, batch)
         project.run(*LEDGER_ONLY)
         check_marts(project, seen)
-    incremental = rollup(project)
+    incremental = ledger(project)
     project.run(*LEDGER_ONLY)
-    check_same_rollup(rollup(project), incremental)
+    check_same_ledger(ledger(project), incremental)
     check_marts(project, seen)
     project.full_refresh(*LEDGER_ONLY)
-    check_same_rollup(incremental, rollup(project))
+    check_same_ledger(incremental, ledger(project))
 
 
 def with_rows_of(data: DataSet, other: DataSet) -> DataSet:
@@ -335,7 +335,7 @@ def test_a_restatement_empties_the_partitions_of_deleted_rows(
 def entries_on(project: UserProject, number: int) -> list[Row]:
     """Those of a revision too, whose counts add up to nothing."""
     recorded_date = day(number).date()
-    return [row for row in rollup(project) if row["recorded_date"] == recorded_date]
+    return [row for row in ledger(project) if row["recorded_date"] == recorded_date]
 
 
 def recorded_on(project: UserProject, number: int) -> dict[str, int]:
@@ -388,11 +388,11 @@ def test_a_loaded_at_that_comes_or_goes_stops_the_next_run(
     project = UserProject(tmp_path / "warehouse.duckdb", tmp_path / "target")
     before.with_the_columns_of_its_tables().load_into(project)
     project.run(*LEDGER_ONLY)
-    stored = rollup(project)
+    stored = ledger(project)
     after.with_the_columns_of_its_tables().load_into(project)
     with pytest.raises(AssertionError, match="--full-refresh"):
         project.run(*LEDGER_ONLY)
-    assert rollup(project) == stored
+    assert ledger(project) == stored
     project.full_refresh(*LEDGER_ONLY)
     check_marts(project, after.with_the_columns_of_its_tables())
 

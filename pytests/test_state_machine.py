@@ -26,8 +26,8 @@ from test_properties_incremental import (
     NOW,
     arrival,
     check_marts,
-    check_same_rollup,
-    rollup,
+    check_same_ledger,
+    ledger,
 )
 
 PACKAGE = Path(__file__).parent.parent
@@ -105,9 +105,9 @@ class World:
 
     def run_twice(self) -> None:
         self.run_with()
-        before = rollup(self.project)
+        before = ledger(self.project)
         self.run_with()
-        check_same_rollup(rollup(self.project), before)
+        check_same_ledger(ledger(self.project), before)
 
     def full_refresh(self) -> None:
         self.run_with("--full-refresh")
@@ -170,9 +170,9 @@ class World:
             operation(self)
         self.load(30)
         self.run_with()
-        incremental = rollup(self.project)
+        incremental = ledger(self.project)
         self.run_with("--full-refresh")
-        check_same_rollup(incremental, rollup(self.project))
+        check_same_ledger(incremental, ledger(self.project))
 
 
 OPERATIONS = [

@@ -25,8 +25,8 @@ FIRST_LOOK = date(2024, 3, 8)
 PAIR = Pair("flight_late", "v2", "v1", "canary", date(2013, 6, 1), date(2013, 7, 31))
 DEPLOYMENTS = [
     ("flight_late", "v1", "serving", datetime(2013, 6, 1), datetime(2013, 8, 1)),
-    ("flight_late", "v2", "Canary ", datetime(2013, 6, 1, 9), datetime(2013, 8, 1)),
     # retired in the first second of a day, it has that day no more
+    ("flight_late", "v2", "Canary ", datetime(2013, 6, 1, 9), datetime(2013, 8, 1)),
     # without a start it has no effect
     ("flight_late", "v2", "shadow", None, None),
 ]

@@ -62,7 +62,7 @@ def table(*rows: tuple[str, ...]) -> str:
 
 def readme_table() -> str:
     return table(
-        ("rule", "value", "unit", "bad when", "default limits", "days judged"),
+        ("rule", "value", "unit", "bad when", "default limits", "days evaluated"),
         *(
             (
                 f"`{rule['name']}`",
@@ -94,7 +94,7 @@ def fact_table(rule: dict) -> str:
         ("measures", rule["value"]),
         ("unit", rule["unit"]),
         ("one value for each", GRAINS[rule["grain"]]),
-        ("days judged", rule["days"]),
+        ("days evaluated", rule["days"]),
         ("bad when", bad_when(rule)),
         ("default limits", limits(rule)),
         ("found in", windows),

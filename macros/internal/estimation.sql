@@ -47,7 +47,7 @@
 {%- set keys = ['model_name', 'window_days', 'age_days', 'weekday', 'estimator'] -%}
 {%- set history -%}
 partition by
-                calendar.{{ keys | join(',\n                calendar.') }}
+                calendar.{{ keys | join(', calendar.') }}
             order by calendar.realised_date
 {%- endset -%}
 {{ name }}_error_days as (

@@ -65,17 +65,20 @@ end
     before. Source: that of a mean over a first-order autoregression, (1 + r) / (1 - r).
 #}
 {% macro variance_inflation(autocorrelation) -%}
-(1 + {{ autocorrelation }}) / (1 - {{ autocorrelation }})
+((1 + {{ autocorrelation }}) / (1 - {{ autocorrelation }}))
 {%- endmacro %}
 
 
 {# How many independent days say as much. #}
 {% macro effective_day_count(day_count, autocorrelation) -%}
-{{ day_count }} * (1 - {{ autocorrelation }}) / (1 + {{ autocorrelation }})
+({{ day_count }} / {{ log_loss.variance_inflation(autocorrelation) }})
 {%- endmacro %}
 
 
-{# Those of Student's t over days, of which `fitted` numbers were estimated: 4 or more. #}
+{#
+    The degrees of freedom of Student's t: the effective days less the `fitted` numbers that
+    were estimated from them; 4 or more.
+#}
 {% macro degrees_of_freedom(effective_day_count, fitted) -%}
 case
     when {{ effective_day_count }} > 4 + {{ fitted }}

@@ -1,4 +1,3 @@
-{%- set settings = log_loss.configuration() -%}
 {%- set columns = log_loss.input_columns('log_loss_labels') -%}
 {%- do log_loss.require_input_columns('log_loss_labels', columns, {
     'request_id': 'every label',

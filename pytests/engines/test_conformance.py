@@ -31,8 +31,8 @@ from strategies import (
 from test_properties_incremental import (
     batches,
     check_marts,
-    check_same_rollup,
-    rollup,
+    check_same_ledger,
+    ledger,
 )
 
 ROW_LEVEL = "log_loss_scored_predictions"
@@ -182,4 +182,4 @@ def check_against(
     seen: DataSet, here: WarehouseProject, duckdb: WarehouseProject
 ) -> None:
     check_marts(here, seen)
-    check_same_rollup(rollup(here), rollup(duckdb))
+    check_same_ledger(ledger(here), ledger(duckdb))

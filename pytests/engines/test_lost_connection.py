@@ -13,18 +13,18 @@ from engines.test_conformance import LAST_DAY, hostile_data
 from engines.warehouses import SCHEMA
 from harness import LEDGER_ONLY, PROJECT, messages
 from strategies import UNDECLARED, prediction_row
-from test_properties_incremental import ROLLUP, check_marts, check_same_rollup, rollup
+from test_properties_incremental import LEDGER, check_marts, check_same_ledger, ledger
 
 # A full refresh waits with the new table made, to put it in the old one's place. A later
 # run waits in a trigger, with the old rows deleted and the new ones not there yet.
 TRIGGER = f"""
 create function {SCHEMA}.wait() returns trigger language plpgsql as
 $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
-create trigger wait before insert on {SCHEMA}.{ROLLUP}
+create trigger wait before insert on {SCHEMA}.{LEDGER}
 for each statement execute function {SCHEMA}.wait()
 """
 OBSTACLES = {
-    "full": (f"lock table {SCHEMA}.{ROLLUP} in share mode", "relation"),
+    "full": (f"lock table {SCHEMA}.{LEDGER} in share mode", "relation"),
     "later": ("select pg_advisory_lock(1)", "advisory"),
 }
 BREAK = "select pg_terminate_backend(pid) from pg_locks where not granted and locktype = %s"
@@ -63,7 +63,7 @@ def test_a_lost_connection_changes_nothing(run: str, engine: Projects) -> None:
     project = engine.project(PROJECT, data.variables)
     data.load_into(project)
     project.full_refresh(*LEDGER_ONLY)
-    before = rollup(project)
+    before = ledger(project)
     new = prediction_row(UNDECLARED, "new", "v1", LAST_DAY, LAST_DAY, 0.3)
     grown = replace(data, predictions=[*data.predictions, new])
     grown.load_into(project)
@@ -73,8 +73,8 @@ def test_a_lost_connection_changes_nothing(run: str, engine: Projects) -> None:
     result = project.invoke("run", *arguments)
     breaker.join()
     assert breaker.broken == 1, messages(result)
-    assert any(ROLLUP in message for message in messages(result)), messages(result)
-    check_same_rollup(rollup(project), before)
+    assert any(LEDGER in message for message in messages(result)), messages(result)
+    check_same_ledger(ledger(project), before)
     engine.warehouse.execute(f"drop function {SCHEMA}.wait cascade")
     project.run(*arguments)
     check_marts(project, grown)

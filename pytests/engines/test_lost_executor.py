@@ -12,7 +12,7 @@ import pytest
 from engines.conftest import Projects
 from engines.test_conformance import hostile_data
 from harness import LEDGER_ONLY, PROJECT
-from test_properties_incremental import check_marts, check_same_rollup, rollup
+from test_properties_incremental import check_marts, check_same_ledger, ledger
 
 
 def driver() -> bytes:
@@ -59,12 +59,12 @@ def test_a_lost_executor_changes_nothing(engine: Projects) -> None:
     project = engine.project(PROJECT, data.variables)
     data.load_into(project)
     project.full_refresh(*LEDGER_ONLY)
-    undisturbed = rollup(project)
+    undisturbed = ledger(project)
     killer = Killer()
     killer.start()
     project.full_refresh(*LEDGER_ONLY)
     killer.is_over.set()
     killer.join()
     assert len(killer.killed) == 3, "the build was over before the executors were"
-    check_same_rollup(rollup(project), undisturbed)
+    check_same_ledger(ledger(project), undisturbed)
     check_marts(project, data)

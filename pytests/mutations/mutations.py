@@ -112,7 +112,7 @@ MUTATIONS: list[Mutation] = [
         "new labels touch no request",
         LEDGER,
         "        model_name\n    from {{ ref('stg_log_loss__labels') }}\n"
-        "    where {{ log_loss.is_row_rebuilt(cutoff) | indent(8) }}\n\n)",
+        "    where {{ log_loss.is_row_rebuilt(cutoff) }}\n\n)",
         "        model_name\n    from {{ ref('stg_log_loss__labels') }}\n"
         "    where 1 = 0\n\n)",
         test_of(
@@ -541,8 +541,8 @@ MUTATIONS: list[Mutation] = [
     Mutation(
         "days that resemble the next count in full",
         STATISTICS,
-        "{{ day_count }} * (1 - {{ autocorrelation }}) / (1 + {{ autocorrelation }})",
-        "{{ day_count }}",
+        "({{ day_count }} / {{ log_loss.variance_inflation(autocorrelation) }})",
+        "({{ day_count }})",
         test_of("macros", "errors_over_days_that_resemble_the_next"),
     ),
     Mutation(
@@ -588,7 +588,7 @@ MUTATIONS: list[Mutation] = [
         unit_tests("int_log_loss__rule_statuses"),
     ),
     Mutation(
-        "a window counts at each look",
+        "a window counts at each evaluation",
         STATUSES,
         "case when window_end_date = last_window_end_date then 0 else 1 end\n"
         "            as is_new_window",

@@ -21,6 +21,8 @@ from mutations import MUTATIONS, ROOT, Mutation
 
 UNNEEDED = (".git", ".venv*", "data", "target", "logs", "*.duckdb*", ".hypothesis")
 TESTS_FAILED = 1  # pytest's exit code; others mean that it could not run them
+# what is not even SQL any more would fail every test
+INVALID = ("Compilation Error", "Parser Error", "Binder Error", "Catalog Error")
 
 
 @dataclass
@@ -53,7 +55,9 @@ def outcome_of(mutation: Mutation) -> Outcome:
         )
     return Outcome(
         mutation,
-        process.returncode == TESTS_FAILED,
+        process.returncode == TESTS_FAILED
+        and "\nFAILED " in process.stdout
+        and not any(error in process.stdout for error in INVALID),
         time.monotonic() - started,
         process.stdout + process.stderr,
     )

@@ -1,6 +1,6 @@
 {%- set history_days = log_loss.configuration().alert_history_days -%}
--- The dates on which the rules looked, or would have: those on which something new was
--- known, and the as-of date.
+-- The as-of dates, at whose ends rules are evaluated: those on which something was
+-- recorded, and the run's own.
 with
 
 day_states as (

@@ -15,7 +15,7 @@ prediction_count > 0
             >= {{ log_loss.double(settings.mature_coverage) }}
         )
 {%- endset %}
-{#- a day that can be of the baseline of what is judged on a date -#}
+{#- a day that can be of the baseline of what is evaluated on a date -#}
 {%- set may_be_normal -%}
 evaluations.as_of_date >= predicted_days.known_from
             and {{ log_loss.add_days(
@@ -24,12 +24,7 @@ evaluations.as_of_date >= predicted_days.known_from
             {{ log_loss.and_in_fixed_baseline('predicted_days.metric_date') }}
 {%- endset %}
 {%- set day_columns -%}
-as_of_date,
-        metric_date,
-        {{ scope }},
-        measured_version,
-        age_days,
-        {{ sums | join(', ') }}
+as_of_date, metric_date, {{ scope }}, measured_version, age_days, {{ sums | join(', ') }}
 {%- endset %}
 
 with
@@ -47,7 +42,7 @@ as_of_dates as (
 
 ),
 
--- what is judged --------------------------------------------------------------------
+-- what is evaluated --------------------------------------------------------------------
 
 recent_days as (
 
@@ -90,7 +85,7 @@ mature_days as (
 ),
 
 -- Only recent days: an old breach must not fail today's build, and a version that has
--- gone quiet is not judged at all.
+-- gone quiet is not evaluated at all.
 evaluated_days as (
 
     select * from mature_days
@@ -349,7 +344,7 @@ chosen_baseline_days as (
 
 ),
 
--- the days of whole versions that end with the last judged one
+-- the days of whole versions that end with the last evaluated one
 ending_days as (
 
     select
@@ -369,14 +364,14 @@ ending_days as (
 
 select
     'evaluation' as window_name,
-    {{ day_columns | replace('\n        ', '\n    ') }}
+    {{ day_columns }}
 from evaluated_days
 
 union all
 
 select
     'baseline' as window_name,
-    {{ day_columns | replace('\n        ', '\n    ') }}
+    {{ day_columns }}
 from chosen_baseline_days
 
 {% for length in log_loss.window_lengths() -%}
@@ -384,7 +379,7 @@ union all
 
 select
     '{{ length.name }}' as window_name,
-    {{ day_columns | replace('\n        ', '\n    ') }}
+    {{ day_columns }}
 from ending_days
 where days_before_end < {{ length.days }}
 

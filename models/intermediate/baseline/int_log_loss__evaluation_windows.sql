@@ -17,8 +17,8 @@ cast(null as {{ dbt.type_bigint() }}) as rest_row_count,
 {%- set no_count = 'cast(null as ' ~ dbt.type_bigint() ~ ')' -%}
 {%- set no_sum = 'cast(null as ' ~ log_loss.type_double() ~ ')' %}
 
--- What was known at the end of each as-of date of the evaluated days, of their
--- baseline and of the windows that end with them.
+-- What was known, at the end of each as-of date, of the evaluated days, their baseline
+-- and the windows that end with them.
 with
 
 evaluation_days as (

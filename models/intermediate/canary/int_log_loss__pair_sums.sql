@@ -4,7 +4,7 @@
 {%- set sums = ['difference_sum', 'difference_squared_sum', 'serving_loss_sum'] %}
 
 -- What was known, and from when until when, of the requests that a candidate and
--- its serving both scored.
+-- the serving version both scored.
 with
 
 compared_days as (

@@ -5,7 +5,7 @@
     'metric_date', 'window_days', 'start_date', 'as_of_date'
 ] -%}
 {%- set longest = log_loss.constants().drift_days | max -%}
--- Which days are judged on each day, and which ones they are compared with.
+-- Which days are evaluated on each day, and which ones they are compared with.
 with
 
 entries as (

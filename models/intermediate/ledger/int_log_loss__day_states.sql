@@ -5,13 +5,9 @@
     'entropy_variance_sum', 'score_sum', 'score_squared_sum',
 ]) | list -%}
 {%- set counts = ['prediction_count', 'labeled_count', 'event_count'] -%}
-{%- set cell -%}
-        metric_date,
-        {{ log_loss.scope_columns() | join(', ') }},
-        label
-{%- endset -%}
+{%- set cell = (['metric_date'] + log_loss.scope_columns() + ['label']) | join(', ') -%}
 {%- set history -%}
-partition by {{ cell | replace('\n        ', ' ') | trim }}
+partition by {{ cell }}
             order by known_from
 {%- endset %}
 
@@ -26,7 +22,7 @@ entries as (
 label_changes as (
 
     select
-        {{ cell | trim }},
+        {{ cell }},
         recorded_date as known_from,
         sum(case when entry_type = 'prediction' then entry_count else 0 end)
             as prediction_count,
@@ -48,7 +44,7 @@ label_changes as (
     from entries
     where entry_type in ('prediction', 'new', 'revised', 'withdrawn')
     group by
-        {{ cell | trim }},
+        {{ cell }},
         recorded_date
 
 ),
@@ -79,7 +75,7 @@ changes as (
 running as (
 
     select
-        {{ cell | trim }},
+        {{ cell }},
         known_from,
         lead(known_from) over (
             {{ history }}

@@ -1,6 +1,6 @@
 {%- set series = ['rule'] + log_loss.scope_columns() + ['label'] -%}
 {%- set episode = 'partition by ' ~ series | join(', ') ~ ', episode_number' -%}
-{#- an alert goes on over so many days without it, or so many without a look -#}
+{#- an alert goes on over so many days without it, or so many without an evaluation -#}
 {%- set quiet_days = 7 -%}
 {%- set unseen_days = 28 %}
 
@@ -181,7 +181,7 @@ select
     spans.first_date,
     spans.last_date,
     spans.first_alert_date,
-    -- it may have begun before the first date that was looked at
+    -- it may have begun before the first date that was evaluated
     coalesce(first_rows.first_known_date, {{ log_loss.undated() }})
     < history.earliest_date
     and (

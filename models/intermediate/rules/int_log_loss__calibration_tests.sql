@@ -49,7 +49,7 @@ recent_windows as (
     from recent_days
     group by
         {{ version | join(', ') }}
-    -- a version that has gone quiet is not judged
+    -- a version that has gone quiet is not evaluated
     having
         max(metric_date) > {{ log_loss.add_days(
             'as_of_date', -settings.mature_days - settings.evaluation_days

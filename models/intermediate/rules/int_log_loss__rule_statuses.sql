@@ -226,7 +226,7 @@ ordered as (
         *,
         case window_status when 'error' then 2 when 'warn' then 1 else 0 end
             as severity,
-        -- the last look that had enough data
+        -- the last evaluation that had enough data
         max(
             case when window_status in ('ok', 'warn', 'error') then as_of_date end
         ) over (
@@ -261,8 +261,8 @@ numbered as (
 
 ),
 
--- what was found by the last look at the window before: an earlier look always, so that
--- nothing that comes later changes a status
+-- what was found by the last evaluation of the window before: always an earlier one, so
+-- that nothing that comes later changes a status
 rated as (
 
     select

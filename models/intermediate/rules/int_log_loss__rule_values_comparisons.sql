@@ -252,25 +252,16 @@ miscalibrations as (
 recent_drifts as (
 
     select
-        drifts.*,
-        as_of_dates.as_of_date,
+        *,
         row_number() over (
-            partition by
-                as_of_dates.as_of_date,
-                drifts.model_name,
-                drifts.model_version,
-                drifts.feature
-            order by drifts.metric_date desc
+            partition by as_of_date, model_name, model_version, feature
+            order by metric_date desc
         ) as recency_rank
-    from {{ ref('int_log_loss__drifts') }} as drifts
-    inner join as_of_dates
-        on
-            drifts.as_of_date = as_of_dates.as_of_date
-            and drifts.metric_date <= as_of_dates.as_of_date
-            and drifts.metric_date > {{ log_loss.add_days(
-                'as_of_dates.as_of_date', -drift_days
-            ) }}
-    where drifts.window_days = {{ drift_days }}
+    from {{ ref('int_log_loss__drifts') }}
+    where
+        window_days = {{ drift_days }}
+        and metric_date <= as_of_date
+        and metric_date > {{ log_loss.add_days('as_of_date', -drift_days) }}
 
 ),
 

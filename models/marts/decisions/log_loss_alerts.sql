@@ -158,7 +158,7 @@ rule_windows as (
     {% endfor %}
 ),
 
--- the days are those that were judged, and the baseline is the one known then
+-- the days are those that were evaluated, and the baseline is the one known then
 means_now as (
 
     select
@@ -323,8 +323,7 @@ top_cohorts as (
 ranked_deployments as (
 
     select
-        alerts.as_of_date,
-        {% for column in series -%}
+        {% for column in alert -%}
         alerts.{{ column }},
         {% endfor -%}
         {{ dbt.concat([
@@ -333,8 +332,7 @@ ranked_deployments as (
         ]) }} as deployment_text,
         row_number() over (
             partition by
-                alerts.as_of_date,
-                {% for column in series -%}
+                {% for column in alert -%}
                 alerts.{{ column }}{{ ',' if not loop.last }}
                 {% endfor %}
             order by
@@ -355,14 +353,11 @@ ranked_deployments as (
 recent_deployments as (
 
     select
-        as_of_date,
-        {{ series | join(', ') }},
+        {{ alert | join(', ') }},
         {{ log_loss.first_three('deployment_text', 'deployment_rank') }}
             as recent_deployments
     from ranked_deployments
-    group by
-        as_of_date,
-        {{ series | join(', ') }}
+    group by {{ alert | join(', ') }}
 
 )
 
@@ -421,10 +416,6 @@ left join top_cohorts
         and alerts.model_name = top_cohorts.model_name
         and alerts.model_version = top_cohorts.model_version
 left join recent_deployments
-    on
-        alerts.as_of_date = recent_deployments.as_of_date
-        and {{ log_loss.same_columns(series, 'alerts', 'recent_deployments') }}
+    on {{ log_loss.same_columns(alert, 'alerts', 'recent_deployments') }}
 left join revisions
-    on
-        alerts.as_of_date = revisions.as_of_date
-        and {{ log_loss.same_columns(series, 'alerts', 'revisions') }}
+    on {{ log_loss.same_columns(alert, 'alerts', 'revisions') }}

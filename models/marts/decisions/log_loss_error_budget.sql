@@ -9,7 +9,7 @@ burn_rates as (
 
     select
         *,
-        -- what was known when the day was first the last to be judged
+        -- what was known when the day was first the last to be evaluated
         min(as_of_date) over (
             partition by model_name, model_version, window_end_date
         ) as first_as_of_date

@@ -37,7 +37,7 @@
 {% endmacro %}
 
 
-{# What the stored ledger would have said; the model `stored_rollup` is the query. #}
+{# What the stored ledger would have said; the model `stored_ledger` is the query. #}
 {% macro run_query(sql) %}
     {{ return({'rows': [('2024-03-20', none)]}) }}
 {% endmacro %}
