@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 
-from harness import LABEL_COLUMNS, LEDGER_ONLY, PREDICTION_COLUMNS, UserProject
+from harness import CORE_ONLY, LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject
 
 PREDICTIONS = PREDICTION_COLUMNS | {"loaded_at": "timestamp", "amount": "double"}
 LABELS = LABEL_COLUMNS | {"loaded_at": "timestamp"}
@@ -357,5 +357,5 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     clocks(data)
     weights(data)
     data.load(project)
-    project.run(*LEDGER_ONLY)
+    project.run(*CORE_ONLY)
     return project
