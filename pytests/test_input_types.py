@@ -17,8 +17,8 @@ import pytest
 from sklearn import metrics
 
 from harness import (
-    LABEL_COLUMNS,
     CORE_ONLY,
+    LABEL_COLUMNS,
     PREDICTION_COLUMNS,
     PROJECT,
     UserProject,
