@@ -7,7 +7,7 @@
         alarm         when it fires, in a line
         grain         what it has one value of: a version, a cohort, a label or a feature,
                       which stands where others have a cohort
-        days          the days that it judges
+        days          the days that it is evaluated on
         warn_at, error_at   the default limits; a text names the setting that has it
         bad_side      `below` where low values are bad
         has_coverage  whether it rests on labels, so that min_coverage says something
