@@ -51,8 +51,8 @@ test-dialects: $(VENV)-dialects/built $(VENV)-googlesql/built ## Compiled SQL, o
 	GOOGLESQL_PYTHON=$(VENV)-googlesql/bin/python \
 		$(VENV)-dialects/bin/python -m pytest pytests/engines --engine dialects
 
+# its processes leave dbt's semaphores to Python, which would say so
 lint: $(VENV)/dev ## sqlfluff over the models and the data tests
-	# its processes leave dbt's semaphores to Python, which would say so
 	PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --processes 0 models tests
 
 flights: $(VENV)/dev data/predictions.parquet ## The marts of the whole year: 336,776 flights
