@@ -92,11 +92,11 @@ partition by
         calendar.{{ key }},
         {% endfor -%}
         calendar.realised_date,
-        {% for name in ['squared_error', 'prediction_count'] -%}
-        sum(days.{{ name }}) over (
+        {% for sum in ['squared_error', 'prediction_count'] -%}
+        sum(days.{{ sum }}) over (
             {{ history }}
             rows between {{ estimation.error_days - 1 }} preceding and current row
-        ) as {{ name }},
+        ) as {{ sum }},
         {% endfor -%}
         count(days.squared_error) over (
             {{ history }}

@@ -33,9 +33,6 @@ select
     drifts.jensen_shannon_distance
 from drifts
 inner join windows
-    on
-        drifts.model_name = windows.model_name
-        and drifts.model_version = windows.model_version
-        and drifts.metric_date = windows.metric_date
-        and drifts.window_days = windows.window_days
-        and drifts.as_of_date = windows.as_of_date
+    on {{ log_loss.same_columns([
+        'model_name', 'model_version', 'metric_date', 'window_days', 'as_of_date'
+    ], 'drifts', 'windows') }}
