@@ -557,7 +557,7 @@ MUTATIONS: list[Mutation] = [
         STATISTICS,
         "log_loss.safe_divide('2', 'count(*)')",
         "log_loss.safe_divide('1', 'count(*)')",
-        unit_tests("int_log_loss__rule_values_comparisons"),
+        test_of("baselines", "trends_are_scipys"),
     ),
     Mutation(
         "a line rises over one day less",
