@@ -2,7 +2,7 @@
     The label events themselves, without a version: each one is `unmatched` until an
     accepted prediction of its request is loaded, `effective` while it is the truth,
     `superseded` from then on, or rejected. Later loads change these states, so they
-    too are signed entries. Reads the CTEs of `ledger`, and `aggregated`.
+    too are signed entries. Reads the CTEs of `scored_history`, and `aggregated`.
 
     A pass over everything follows one by one only the events of requests that are not
     plain. An event of a plain request is unmatched from its load date until the date

@@ -92,7 +92,7 @@ end
     How likely so large a t is by chance, one-sided. Without any spread there is no t: an
     increase is certain then, and what is none is not.
 
-    deviate: `student_t_deviate` of t, a column.
+    deviate: `student_t_deviate` of t, a column. Source: that of `student_t_upper_tail`.
 #}
 {% macro p_value_of_increase(increase, t, degrees_of_freedom, deviate) -%}
 coalesce(
