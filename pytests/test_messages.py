@@ -110,6 +110,15 @@ def test_other_gates_are_refused(project: UserProject) -> None:
     assert not result.success
 
 
+def test_misspelt_gates_leave_those_of_thresholds(project: UserProject) -> None:
+    """A job that runs tests alone builds no model that could refuse the word."""
+    project.variables = {"log_loss_gates": "alert"}
+    listed = project.invoke("ls", "--select", "tag:log_loss_gate").result
+    project.variables = {}
+    names = {name.rsplit(".", 1)[-1] for name in listed}
+    assert {"assert_no_threshold_errors", "assert_no_threshold_warnings"} <= names
+
+
 def test_without_a_canary_the_gate_says_so(project: UserProject) -> None:
     gate = ("test", "--select", "assert_no_canary_rollback")
     assert printed(project, *gate) == ["log_loss canary: no canary known"]

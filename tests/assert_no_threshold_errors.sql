@@ -7,7 +7,7 @@
 {{ config(
     severity='error',
     tags=['log_loss_gate'],
-    enabled=(var('log_loss_gates') == 'thresholds'),
+    enabled=(var('log_loss_gates') != 'alerts'),
 ) }}
 {%- set findings = log_loss.threshold_findings('error') %}
 

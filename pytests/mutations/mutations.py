@@ -991,6 +991,13 @@ MUTATIONS: list[Mutation] = [
         test_of("configuration", "wrong_error_budgets"),
     ),
     Mutation(
+        "a misspelt gate is none",
+        "tests/assert_no_threshold_errors.sql",
+        "enabled=(var('log_loss_gates') != 'alerts'),",
+        "enabled=(var('log_loss_gates') == 'thresholds'),",
+        test_of("messages", "misspelt_gates_leave_those_of_thresholds"),
+    ),
+    Mutation(
         "there may be no gates",
         CHECKS,
         "{% if value not in words %}",
