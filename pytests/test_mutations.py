@@ -36,3 +36,7 @@ def test_its_test_is_there(mutation: Mutation) -> None:
 def test_names_are_unique() -> None:
     names = [mutation.name for mutation in MUTATIONS]
     assert len(names) == len(set(names))
+
+
+def test_there_are_enough() -> None:
+    assert len(MUTATIONS) >= 40

@@ -164,7 +164,8 @@ starting_points as (
 
     select
         *,
-        row_count * {{ log_loss.binary_cross_entropy('event_share', 'event_share') }} as constant_loss
+        row_count * {{ log_loss.binary_cross_entropy('event_share', 'event_share') }}
+            as constant_loss
     from starting_sums
 
 ),
