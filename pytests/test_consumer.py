@@ -7,10 +7,11 @@ What its marts hold is recomputed here from the raw seed files, with scikit-lear
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,16 +58,26 @@ class Build:
 
 @dataclass(frozen=True)
 class Bank:
-    """The bank's warehouse after each of two builds over the same rows."""
+    """The bank's warehouse after the jobs of the README, and after a whole build."""
 
     project: UserProject
-    first: Build
-    tables_after_first: dict[str, pd.DataFrame]
-    second: Build
-    tables_after_second: dict[str, pd.DataFrame]
+    jobs: dict[str, dbtRunnerResult]
+    tables_after_jobs: dict[str, pd.DataFrame]
+    build: Build
+    tables_after_build: dict[str, pd.DataFrame]
 
     def mart(self, name: str) -> pd.DataFrame:
-        return self.tables_after_first[f"{PACKAGE_SCHEMA}.{name}"]
+        return self.tables_after_jobs[f"{PACKAGE_SCHEMA}.{name}"]
+
+
+def readme_jobs() -> list[str]:
+    """What a job in a project like this one runs, in the README's order."""
+    [table] = re.findall(
+        r"\| what \| here \| in your project \|\n(.*?)\n\n",
+        (REPOSITORY / "README.md").read_text(),
+        re.DOTALL,
+    )
+    return re.findall(r"`dbt ([^`]*)` \|$", table, re.MULTILINE)
 
 
 def build(project: UserProject) -> Build:
@@ -114,7 +125,7 @@ def installed_copy(directory: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    """Install and build twice, as the README tells a stranger to."""
+    """Install and build, job by job and then as a whole, as the README tells."""
     directory = tmp_path_factory.mktemp("bank")
     project = UserProject(
         directory / "bank.duckdb",
@@ -122,11 +133,14 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
         project=installed_copy(directory / "project"),
         is_parsed_anew=True,
     )
+    in_one = replace(project, is_parsed_anew=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACME_BANK_DUCKDB_PATH", str(project.path))
-        first = build(project)
+        everything, *parts = readme_jobs()
+        assert everything == "build --select 1+package:log_loss"
+        jobs = {job: in_one.invoke(*job.split()) for job in ["seed", *parts]}
         tables = all_tables(project)
-        yield Bank(project, first, tables, build(project), all_tables(project))
+        yield Bank(project, jobs, tables, build(project), all_tables(project))
 
 
 # ---------------------------------------------------------------------------------
@@ -243,17 +257,26 @@ def assert_same_rows(
 # ---------------------------------------------------------------------------------
 
 
+def test_jobs_build_what_they_need(bank: Bank) -> None:
+    """On an empty warehouse, the seeds aside: each finds what it reads."""
+    assert len(bank.jobs) == 6
+    for job, result in bank.jobs.items():
+        assert result.success, (job, messages(result))
+        ran = [node for node in result.result if str(node.status) != "skipped"]
+        assert ran, job
+
+
 def test_everything_is_built(bank: Bank) -> None:
-    assert bank.first.result.success, messages(bank.first.result)
-    statuses = {str(result.status) for result in bank.first.result.result.results}
+    assert bank.build.result.success, messages(bank.build.result)
+    statuses = {str(result.status) for result in bank.build.result.result.results}
     assert statuses <= {"success", "pass", "warn", "no-op"}
-    names = {node.name for node in bank.first.nodes}
+    names = {node.name for node in bank.build.nodes}
     assert {"ml_quality_board", "assert_every_score_is_accounted_for"} <= names
 
 
 def test_dbt_warns_of_nothing_but_failed_thresholds(bank: Bank) -> None:
     """No deprecation, no unused setting, no reference that dbt finds odd."""
-    warnings = [entry for entry in bank.first.log if entry["level"] == "warn"]
+    warnings = [entry for entry in bank.build.log if entry["level"] == "warn"]
     texts = [f"{entry['name']}: {entry['msg']}" for entry in warnings]
     assert [text for text in texts if "deprecat" in text.lower()] == []
     of_tests = {"LogTestResult", "RunResultWarning", "RunResultWarningMessage"}
@@ -261,27 +284,27 @@ def test_dbt_warns_of_nothing_but_failed_thresholds(bank: Bank) -> None:
 
 
 def test_nothing_of_the_demo_is_there(bank: Bank) -> None:
-    demo = [name for name in bank.tables_after_first if "demo" in name]
+    demo = [name for name in bank.tables_after_jobs if "demo" in name]
     assert demo == []
-    assert [node.name for node in bank.first.nodes if "demo" in node.name] == []
+    assert [node.name for node in bank.build.nodes if "demo" in node.name] == []
 
 
 def test_the_packages_unit_tests_do_not_run(bank: Bank) -> None:
     """dbt runs those of installed packages too, unless the package disables them."""
-    of_package = [node for node in bank.first.nodes if node.package_name == "log_loss"]
+    of_package = [node for node in bank.build.nodes if node.package_name == "log_loss"]
     assert [n.name for n in of_package if n.resource_type == "unit_test"] == []
 
 
 def test_the_package_stays_in_the_schema_it_is_given(bank: Bank) -> None:
-    of_package = [node for node in bank.first.nodes if node.package_name == "log_loss"]
+    of_package = [node for node in bank.build.nodes if node.package_name == "log_loss"]
     names = {node.name for node in of_package}
     elsewhere = [
         name
-        for name in bank.tables_after_first
+        for name in bank.tables_after_jobs
         if not name.startswith(PACKAGE_SCHEMA) and name.split(".")[1] in names
     ]
     assert elsewhere == []
-    assert f"{PACKAGE_SCHEMA}.log_loss_daily" in bank.tables_after_first
+    assert f"{PACKAGE_SCHEMA}.log_loss_daily" in bank.tables_after_jobs
 
 
 def test_daily_losses_are_those_of_scikit_learn(bank: Bank) -> None:
@@ -382,20 +405,21 @@ def test_the_banks_thresholds_and_freezes_are_the_ones_that_count(bank: Bank) ->
     assert (bank.mart("log_loss_threshold_status")["status"] != "error").all()
 
 
-def test_a_second_build_changes_nothing(bank: Bank) -> None:
-    assert bank.second.result.success, messages(bank.second.result)
-    assert bank.tables_after_second.keys() == bank.tables_after_first.keys()
-    for name, before in bank.tables_after_first.items():
+def test_a_build_after_the_jobs_changes_nothing(bank: Bank) -> None:
+    """Nor does it find anything to build but what the bank has made of the marts."""
+    further = bank.tables_after_build.keys() - bank.tables_after_jobs.keys()
+    assert further == {"main.ml_loss_recomputed", "main.ml_quality_board"}
+    for name, before in bank.tables_after_jobs.items():
         pd.testing.assert_frame_equal(
-            bank.tables_after_second[name], before, rtol=1e-12, atol=1e-13, obj=name
+            bank.tables_after_build[name], before, rtol=1e-12, atol=1e-13, obj=name
         )
 
 
-def test_the_second_build_is_incremental(bank: Bank) -> None:
+def test_the_build_after_the_jobs_is_incremental(bank: Bank) -> None:
     """Otherwise the test above compares two full builds."""
     compiled = {
         node.name: node.compiled_code
-        for node in bank.second.nodes
+        for node in bank.build.nodes
         if node.resource_type == "model"
     }
     assert "touched_requests" in compiled["int_log_loss__ledger"]

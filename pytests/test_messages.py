@@ -12,7 +12,7 @@ from dbt.cli.main import dbtRunner
 
 from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject, scratch_project
 
-FIELDS = "rule model version cohort label value limit since as_of see".split()
+FIELDS = "rule model version cohort label value evaluated limit since as_of see".split()
 DAYS = 10
 # of one model every fourth prediction is none; the canary of another has few rows
 DEPLOYMENTS = """
@@ -85,7 +85,7 @@ def test_a_finding_is_told_once(project: UserProject) -> None:
     assert len(rejected) == 1
     assert rejected[0] == (
         "log_loss error rule=rejected_share model=bad version=v1 cohort=all label=all"
-        " value=0.25 limit=0.05 since=- as_of=2026-01-10"
+        " value=0.25 evaluated=0.25 limit=0.05 since=2026-01-01 as_of=2026-01-10"
         " see=docs/runbooks/rejected_share.md"
     )
     for line in findings:
@@ -99,7 +99,7 @@ def test_alerts_can_be_the_gates_instead(project: UserProject) -> None:
     rejected = [line for line in lines if "rule=rejected_share model=bad " in line]
     assert len(rejected) == 1
     assert rejected[0].startswith("log_loss ticket rule=rejected_share model=bad ")
-    assert " value=0.25 limit=0.05 " in rejected[0]
+    assert " value=0.25 evaluated=0.25 limit=0.05 " in rejected[0]
 
 
 def test_other_gates_are_refused(project: UserProject) -> None:
@@ -135,4 +135,5 @@ def test_the_decision_about_each_canary_is_told(project: UserProject) -> None:
         " decision=keep_collecting difference="
     )
     fields = re.findall(r" (\w+)=", line)
-    assert fields[-3:] == ["half_width", "labels_still_needed", "as_of"]
+    assert fields[-4:] == ["half_width", "labels_still_needed", "last_look", "as_of"]
+    assert line.endswith(" as_of=2026-01-10")

@@ -39,7 +39,8 @@ looks as (
         comparisons.difference,
         comparisons.sequence_half_width,
         comparisons.labels_still_needed,
-        comparisons.as_of_date,
+        comparisons.as_of_date as last_look_date,
+        clock.as_of_date,
         row_number() over (
             partition by
                 deployments.model_name,
@@ -70,9 +71,11 @@ select distinct
     'all' as label,
     comparisons.serving_version,
     comparisons.method,
-    clock.as_of_date as alert_date,
+    clock.as_of_date,
     comparisons.first_decision_date as first_alert_date,
     comparisons.difference as value,
+    -- the whole interval was beyond the limit
+    comparisons.difference - comparisons.sequence_half_width as evaluated_value,
     comparisons.rollback_margin as limit_value,
     comparisons.sequence_half_width,
     comparisons.candidate_labeled_count

@@ -373,8 +373,7 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
         {% do log_loss.configuration_error(
             changes | join('`, `'),
             'another value than the stored ledger was built with, and sums made '
-            ~ 'under both cannot be added up (stored: ' ~ stored_fingerprint
-            ~ '; now: ' ~ fingerprint ~ ')',
+            ~ 'under both cannot be added up',
             'rebuild it with `dbt build --full-refresh --select '
             ~ 'package:log_loss`, or set the old value again.'
         ) %}

@@ -43,8 +43,8 @@
             ('rule', cells.rule), ('model', cells.model_name),
             ('version', cells.model_version), ('cohort', place),
             ('label', cells.label), ('value', cells.value),
-            ('limit', cells.limit_value), ('since', cells.first_alert_date),
-            ('as_of', cells.alert_date or cells.window_end_date),
+            ('evaluated', cells.evaluated_value), ('limit', cells.limit_value),
+            ('since', cells.first_alert_date), ('as_of', cells.as_of_date),
             ('see', cells.runbook),
         ]) -%}
     {%- endfor -%}
@@ -60,7 +60,7 @@
             ('decision', cells.decision), ('difference', cells.difference),
             ('half_width', cells.sequence_half_width),
             ('labels_still_needed', cells.labels_still_needed),
-            ('as_of', cells.as_of_date),
+            ('last_look', cells.last_look_date), ('as_of', cells.as_of_date),
         ]) -%}
     {%- else -%}
         {%- if execute and flags.WHICH in ('test', 'build') -%}
@@ -99,29 +99,39 @@
 {% endmacro %}
 
 
-{# The rows of log_loss_threshold_status with a status, as a query. #}
+{#
+    The rows of log_loss_threshold_status with a status, as a query, with the first date of
+    the alert that they belong to.
+#}
 {% macro threshold_findings(status) -%}
+{%- set limits = ['error_at', 'warn_at'] if status == 'error' else ['warn_at', 'error_at'] -%}
 select
-    runbook,
-    status as severity,
-    rule,
-    model_name,
-    model_version,
-    cohort_name,
-    cohort_value,
-    label,
-    window_start_date,
-    window_end_date,
-    value,
-    {{ 'error_at' if status == 'error' else 'warn_at' }} as limit_value,
-    ci_lower,
-    ci_upper,
-    baseline_value,
-    p_value,
-    sample_count,
-    label_coverage
-from {{ ref('log_loss_threshold_status') }}
-where status = '{{ status }}'
+    statuses.runbook,
+    statuses.status as severity,
+    statuses.rule,
+    {{ log_loss.scope_columns('statuses') | join(', ') }},
+    statuses.label,
+    statuses.as_of_date,
+    alerts.first_alert_date,
+    statuses.window_start_date,
+    statuses.window_end_date,
+    statuses.value,
+    statuses.evaluated_value,
+    coalesce(statuses.{{ limits[0] }}, statuses.{{ limits[1] }}) as limit_value,
+    statuses.ci_lower,
+    statuses.ci_upper,
+    statuses.baseline_value,
+    statuses.p_value,
+    statuses.sample_count,
+    statuses.label_coverage
+from {{ ref('log_loss_threshold_status') }} as statuses
+left join {{ ref('log_loss_alerts') }} as alerts
+    on
+        statuses.as_of_date = alerts.alert_date
+        and statuses.rule = alerts.rule
+        and {{ log_loss.same_scope('statuses', 'alerts') }}
+        and statuses.label = alerts.label
+where statuses.status = '{{ status }}'
 {%- endmacro %}
 
 
@@ -137,10 +147,11 @@ select
     alerts.cohort_value,
     alerts.label,
     alerts.dedupe_key,
-    alerts.alert_date,
+    alerts.alert_date as as_of_date,
     alerts.first_alert_date,
     alerts.days_open,
     alerts.value,
+    alerts.evaluated_value,
     alerts.limit_value,
     alerts.p_value,
     alerts.labeled_count,

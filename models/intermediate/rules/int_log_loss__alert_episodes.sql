@@ -170,6 +170,7 @@ select
     spans.window_start_date,
     spans.window_end_date,
     spans.value,
+    spans.evaluated_value,
     spans.baseline_value,
     spans.p_value,
     spans.sample_count,

@@ -385,6 +385,7 @@ select
     alerts.window_start_date,
     alerts.window_end_date,
     alerts.value,
+    alerts.evaluated_value,
     alerts.limit_value,
     revisions.value_now,
     coalesce(revisions.value_now <= alerts.limit_value, 1 = 0) as is_revised,

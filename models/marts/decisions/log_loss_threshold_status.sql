@@ -32,6 +32,7 @@ select
     statuses.rule,
     {{ log_loss.scope_columns('statuses') | join(', ') }},
     statuses.label,
+    statuses.as_of_date,
     statuses.window_start_date,
     statuses.window_end_date,
     statuses.value,
