@@ -199,6 +199,16 @@ class UserProject:
         with duckdb.connect(str(self.path)) as connection:
             return connection.execute(sql).df()
 
+    def query_after(self, changes: list[str], sql: str) -> pd.DataFrame:
+        """A query's result after changes to the tables, which are then taken back."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("begin")
+            for change in changes:
+                connection.execute(change)
+            result = connection.execute(sql).df()
+            connection.execute("rollback")
+        return result
+
     def mart(self, name: str) -> pd.DataFrame:
         return self.query(f"select * from main.{name}")
 

@@ -333,24 +333,13 @@ def test_suppressions_that_silence_nothing_fail_the_build(tmp_path: Path) -> Non
 @pytest.fixture(scope="module")
 def agreement(
     whole_demo: UserProject, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, str]:
+) -> tuple[UserProject, str]:
     """A copy of the demo's warehouse, and the SQL of the test."""
     project = copied(whole_demo, tmp_path_factory.mktemp("agreement"))
     result = project.invoke("test", "--select", AGREE)
     assert outcomes_of(result)[AGREE] == "pass", messages(result)
     [node] = result.result.results
-    return project.path, node.node.compiled_code
-
-
-def found_after(change: str, agreement: tuple[Path, str]) -> pd.DataFrame:
-    """What the test returns after a change, which is then taken back."""
-    path, sql = agreement
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("begin")
-        connection.execute(change)
-        found = connection.execute(sql).df()
-        connection.execute("rollback")
-    return found
+    return project, node.node.compiled_code
 
 
 @pytest.mark.parametrize(
@@ -367,22 +356,24 @@ def found_after(change: str, agreement: tuple[Path, str]) -> pd.DataFrame:
     ],
 )
 def test_marts_that_do_not_add_up_are_found(
-    agreement: tuple[Path, str], mart: str, change: str, parts: int
+    agreement: tuple[UserProject, str], mart: str, change: str, parts: int
 ) -> None:
-    found = found_after(
+    project, sql = agreement
+    update = (
         f"update {mart} set {change} where rowid ="
-        f" (select min(rowid) from {mart} where labeled_count > 9)",
-        agreement,
+        f" (select min(rowid) from {mart} where labeled_count > 9)"
     )
+    found = project.query_after([update], sql)
     assert len(found) == parts
     assert found["metric_date"].nunique() == 1
 
 
-def test_a_day_that_a_cohort_has_lost_is_found(agreement: tuple[Path, str]) -> None:
-    found = found_after(
+def test_a_day_that_a_cohort_has_lost_is_found(agreement: tuple[UserProject, str]) -> None:
+    project, sql = agreement
+    delete = (
         "delete from log_loss_daily_by_cohort where cohort_name = 'origin'"
-        " and metric_date = (select max(metric_date) from log_loss_daily)",
-        agreement,
+        " and metric_date = (select max(metric_date) from log_loss_daily)"
     )
+    found = project.query_after([delete], sql)
     assert set(found["part"]) == {"origin"}
     assert found["prediction_count_of_parts"].isna().all()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-import duckdb
 import numpy as np
 import pytest
 from numpy.random import Generator, default_rng
@@ -74,12 +73,10 @@ def test_deployments_without_effect_are_found(compared: UserProject) -> None:
         (f"('m', 'v1', 'champion', {start}, {end}, null)", False),
         (f"('m', 'v1', 'serving', {end}, {start}, null)", False),
     ]:
-        with duckdb.connect(str(compared.path)) as connection:
-            connection.execute("begin")
-            connection.execute("truncate raw.deployments")
-            connection.execute(f"insert into raw.deployments values {row}")
-            wrong = connection.execute(node.node.compiled_code).fetchall()
-            connection.execute("rollback")
+        wrong = compared.query_after(
+            ["truncate raw.deployments", f"insert into raw.deployments values {row}"],
+            node.node.compiled_code,
+        )
         assert len(wrong) == (0 if is_usable else 1), row
 
 

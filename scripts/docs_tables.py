@@ -102,9 +102,14 @@ def fact_table(rule: dict) -> str:
     )
 
 
-def filled(text: str, written: str) -> str:
-    """The text with its table anew."""
-    assert text.count(START) == text.count(END) == 1, "no place for the table"
+def filled(path: Path, written: str) -> str:
+    """The text of a page with its table anew; stops where there is no place for it."""
+    name = path.relative_to(ROOT)
+    if not path.exists():
+        raise SystemExit(f"{name} is missing: write it in the shape of the other pages")
+    text = path.read_text()
+    if not text.count(START) == text.count(END) == 1:
+        raise SystemExit(f"{name} needs these two lines, once:\n{START}\n{END}")
     place = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
     return place.sub(lambda _: f"{START}\n{written}\n{END}", text)
 
@@ -113,7 +118,7 @@ def pages() -> dict[Path, str]:
     """Each page with a table of rules, as it should be."""
     tables = {README: readme_table(), RUNBOOKS / "README.md": index_table()}
     tables |= {RUNBOOKS / f"{rule['name']}.md": fact_table(rule) for rule in rules()}
-    return {path: filled(path.read_text(), text) for path, text in tables.items()}
+    return {path: filled(path, text) for path, text in tables.items()}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 {#
-    The ledger: which label is the truth about which prediction, and when the
-    warehouse knew it. A definition, not a table: no row of anybody's data is stored.
+    Which label is the truth about which prediction, and when the warehouse knew it:
+    what the ledger counts. A definition, not a table: no row of anybody's data is stored.
 
     The latest label event by `labeled_at` (ties: load time, then class) among those
-    loaded so far is the truth. With r_i the load time of event i and p that of the
+    loaded so far is the truth; one of class 0 says that there is none, and withdraws what
+    came before it. With r_i the load time of event i and p that of the
     prediction, event i is in force from max(p, r_i) until max(p, min of r_j over later
     events j); an empty interval was never in force.
 

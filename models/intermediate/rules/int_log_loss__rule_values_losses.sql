@@ -439,14 +439,10 @@ recent_versions as (
 
 ),
 
-rules_of_versions as (
+waiting_rules as (
 
-    {% for rule in [
-        'mean_log_loss', 'mean_log_loss_increase', 'weighted_log_loss',
-        'p95_log_loss', 'p99_log_loss', 'clipped_loss_share', 'correction_rate',
-        'calibration_gap', 'event_share_shift',
-    ] -%}
-    select '{{ rule }}' as rule
+    {% for rule in log_loss.threshold_rules() if rule.can_be_immature -%}
+    select '{{ rule.name }}' as rule
     {{ 'union all' if not loop.last }}
     {% endfor %}
 
@@ -456,10 +452,10 @@ immature_versions as (
 
     select
         recent_versions.*,
-        rules_of_versions.rule,
+        waiting_rules.rule,
         'all' as label
     from recent_versions
-    cross join rules_of_versions
+    cross join waiting_rules
     left join losses
         on
             recent_versions.as_of_date = losses.as_of_date

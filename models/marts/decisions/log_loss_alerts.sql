@@ -5,23 +5,16 @@
 {%- set deployment_days = 14 -%}
 {%- set text = dbt.type_string() -%}
 {%- set budget = log_loss.configuration().error_budget -%}
-{#- what each rule measures, over which windows; of several the lowest value counts -#}
-{%- set windows = {
-    'mean_log_loss': ['evaluation'],
-    'cohort_log_loss': ['evaluation'],
-    'class_log_loss': ['evaluation'],
-    'mean_log_loss_increase': ['evaluation'],
-    'cohort_log_loss_increase': ['evaluation'],
-    'class_log_loss_increase': ['evaluation'],
-    'fast_burn_rate': [
-        log_loss.window_name(budget.page.long_days),
-        log_loss.window_name(budget.page.short_days),
-    ],
-    'slow_burn_rate': [
-        log_loss.window_name(budget.ticket.long_days),
-        log_loss.window_name(budget.ticket.short_days),
-    ],
-} -%}
+{#- of several windows the lowest value counts -#}
+{%- set rule_windows = [] -%}
+{%- for rule in log_loss.threshold_rules() if rule.revised_over -%}
+    {%- set days = budget.get(rule.revised_over) -%}
+    {%- for window in [
+        log_loss.window_name(days.long_days), log_loss.window_name(days.short_days)
+    ] if days else ['evaluation'] -%}
+        {%- do rule_windows.append((rule.name, window)) -%}
+    {%- endfor -%}
+{%- endfor -%}
 -- What each rule would have told somebody, day by day.
 with
 
@@ -147,14 +140,11 @@ alerts as (
 
 rule_windows as (
 
-    {% for rule, names in windows.items() -%}
-    {% set is_last_rule = loop.last -%}
-    {% for name in names -%}
+    {% for rule, window in rule_windows -%}
     select
         '{{ rule }}' as rule,
-        '{{ name }}' as window_name
-    {{ 'union all' if not (is_last_rule and loop.last) }}
-    {% endfor -%}
+        '{{ window }}' as window_name
+    {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
