@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 from flights import oracle, whole_demo  # noqa: F401 - fixtures
-from harness import PROJECT, UserProject, install_packages
+from harness import PROJECT, UserProject, install_packages, parsed_directory
 
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
@@ -23,6 +23,11 @@ FIRST = (
     *("test_configuration", "test_properties_incremental", "test_properties_marts"),
     *("test_messages", "test_package", "test_data_tests", "test_year_of_flights"),
 )
+
+
+def pytest_configure() -> None:
+    """Before there are workers, so that they find the same directory."""
+    parsed_directory()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

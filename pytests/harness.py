@@ -12,7 +12,6 @@ import shlex
 import shutil
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -21,6 +20,8 @@ import pandas as pd
 import yaml
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
+# names the directory in the environment, which the processes of a session share
+PARSED = "LOG_LOSS_TEST_PARSED"
 PROJECT = Path(__file__).parent / "project"
 REPOSITORY = Path(__file__).parent.parent
 
@@ -66,7 +67,7 @@ PARSED_VARIABLES = {
     "log_loss_label_horizon_days": None,
     "log_loss_gates": "thresholds",
 }
-TAKES_A_MANIFEST = {"run", "build", "test", "compile"}
+TAKES_A_MANIFEST = {"run", "build", "test", "compile", "ls", "seed"}
 
 
 @dataclass
@@ -74,7 +75,7 @@ class UserProject:
     """One database, one set of variables; `run` builds the package on what it holds.
 
     Parsing takes longer than a run on few rows. So a process parses once what several
-    commands would parse alike, and passes it on.
+    commands would parse alike, and passes it on; what dbt keeps of it helps the others.
     """
 
     path: Path
@@ -116,6 +117,7 @@ class UserProject:
             # with the same settings dbt parses again only the files that differ
             name = hashlib.md5(settings.encode()).hexdigest()
             target = parsed_directory() / name
+            target.mkdir(exist_ok=True)
             unopened = target / self.path.name
             users_own = {
                 name: value
@@ -125,7 +127,9 @@ class UserProject:
             parsing = replace(
                 self, path=unopened, target_path=target, variables=users_own | deciding
             )
-            result = parsing._invoke(dbtRunner(), "parse")
+            with (target / "lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                result = parsing._invoke(dbtRunner(), "parse")
             _manifests[key] = pickle.dumps(result.result) if result.success else None
         return _manifests[key]
 
@@ -216,12 +220,12 @@ class UserProject:
 _manifests: dict[tuple, bytes | None] = {}
 
 
-@cache
 def parsed_directory() -> Path:
-    """What this process has parsed."""
-    directory = Path(mkdtemp(prefix="log_loss_parsed_"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    return directory
+    """What this session has parsed, in whichever of its processes."""
+    if PARSED not in os.environ:
+        os.environ[PARSED] = mkdtemp(prefix="log_loss_parsed_")
+        atexit.register(shutil.rmtree, os.environ[PARSED], ignore_errors=True)
+    return Path(os.environ[PARSED])
 
 
 def files_of(project: Path) -> tuple:

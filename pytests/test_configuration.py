@@ -26,10 +26,9 @@ from harness import (
 
 INPUTS = {"predictions", "labels"}
 # the inputs and all that reads them; dbt skips what comes after
-FIRST_MODELS = (
-    *("--select", "package:user_project", "log_loss.staging"),
-    "int_log_loss__ledger",
-)
+FIRST_MODELS = ("package:user_project", "log_loss.staging", "int_log_loss__ledger")
+# every model that reads the settings looks at all of them
+A_MODEL = ("stg_log_loss__predictions",)
 PREDICTIONS = PREDICTION_COLUMNS | {"region": "varchar", "amount": "double"}
 LABELS = LABEL_COLUMNS
 
@@ -106,9 +105,13 @@ def only_message(result: dbtRunnerResult) -> re.Match:
 
 
 def assert_stops(
-    project: UserProject, variable: str, received: str, fix: str
+    project: UserProject,
+    variable: str,
+    received: str,
+    fix: str,
+    models: tuple[str, ...] = A_MODEL,
 ) -> re.Match:
-    message = only_message(project.invoke("run", *FIRST_MODELS))
+    message = only_message(project.invoke("run", "--select", *models))
     assert message["variable"] == f"log_loss_{variable}"
     assert received in message["received"], message.group()
     assert fix in message["fix"], message.group()
@@ -387,6 +390,7 @@ def test_a_column_that_a_setting_asks_for(
         "predictions",
         f"user_project.predictions, which has no column `{column}`",
         f"add the column `{column}` to that model, or change {asked_by}",
+        FIRST_MODELS,
     )
     assert asked_by in message["received"]
     assert ", ".join(PREDICTIONS) in message["received"]
@@ -407,16 +411,15 @@ def test_a_column_that_every_input_has(
     reloaded: UserProject, table: str, column: str
 ) -> None:
     drop_column(reloaded, table, column)
-    assert_stops(
-        reloaded, table, f"user_project.{table}, which has no column `{column}`", column
-    )
+    lacks = f"user_project.{table}, which has no column `{column}`"
+    assert_stops(reloaded, table, lacks, column, FIRST_MODELS)
 
 
 def test_a_column_that_both_inputs_lack(reloaded: UserProject) -> None:
     """Two findings, one message for each."""
     drop_column(reloaded, "predictions", "model_name")
     drop_column(reloaded, "labels", "model_name")
-    texts = messages(reloaded.invoke("run", *FIRST_MODELS))
+    texts = messages(reloaded.invoke("run", "--select", *FIRST_MODELS))
     found = [MESSAGE.search(text) for text in texts]
     assert {match["variable"] for match in found if match} == {
         "log_loss_predictions",
@@ -492,7 +495,7 @@ def wrong(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
 def test_a_command_without_the_package_is_not_stopped(
     wrong: UserProject, command: list[str]
 ) -> None:
-    result = wrong.invoke(*command)
+    result = replace(wrong, is_parsed_anew=True).invoke(*command)
     assert result.success, messages(result)
     assert package_relations(wrong) == set()
 
@@ -606,30 +609,40 @@ def test_a_setting_that_changed_since_the_stored_rows(copied: UserProject) -> No
     """The stored sums were made with the old value: adding new ones would be wrong."""
     copied.variables = {**copied.variables, "log_loss_epsilon": 1e-6}
     message = assert_stops(
-        copied, "epsilon", "log_loss_epsilon=1e-12", "--full-refresh"
+        copied, "epsilon", "(log_loss_epsilon=1e-12)", "--full-refresh", FIRST_MODELS
     )
-    assert "log_loss_epsilon=1e-06" in message["received"]
+    assert "(log_loss_epsilon=1e-06)" in message["received"]
     copied.full_refresh()
     assert copied.mart("log_loss_daily")["labeled_count"].tolist() == [1]
 
 
+@pytest.fixture(scope="module")
+def with_other_inputs(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
+    """A ledger, and of each input another model with the same rows."""
+    others = {
+        f"models/other_{table}.sql": f"select * from raw.{table}" for table in INPUTS
+    }
+    project = scratch_project(tmp_path_factory.mktemp("others"), others)
+    load_inputs(project)
+    project.run("--select", "+int_log_loss__ledger", "package:user_project")
+    return project
+
+
 @pytest.mark.parametrize("table", ["predictions", "labels"])
 def test_an_input_that_changed_since_the_stored_rows(
-    tmp_path: Path, table: str
+    with_other_inputs: UserProject, table: str
 ) -> None:
     """The same columns, but what is stored was read from other rows."""
-    project = scratch_project(
-        tmp_path, {f"models/other_{table}.sql": f"select * from raw.{table}"}
-    )
-    load_inputs(project)
-    project.run("--select", "+int_log_loss__ledger", f"other_{table}")
+    project = with_other_inputs
+    project.full_refresh("--select", "int_log_loss__ledger")
     same = configured(project, **{table: f"user_project.{table}"})
     same.run("--select", "int_log_loss__ledger")
     other = configured(project, **{table: f"user_project.other_{table}"})
     before = project.mart_rows("int_log_loss__ledger")
-    message = assert_stops(other, table, "another value than the stored ledger", "")
+    received = f"not that of the stored ledger (log_loss_{table}={table})"
+    message = assert_stops(other, table, received, "", FIRST_MODELS)
     command = "`dbt build --full-refresh --select package:log_loss`"
     assert command in message["fix"]
     assert other.mart_rows("int_log_loss__ledger") == before
-    other.full_refresh()
+    other.full_refresh("--select", "+int_log_loss__ledger")
     other.run("--select", "int_log_loss__ledger")

@@ -34,7 +34,7 @@ from oracle import GRAINS
 from test_properties_incremental import check_same_ledger, ledger
 
 DBT = Path(sys.executable).with_name("dbt")
-KILLS = int(os.environ.get("LOG_LOSS_KILLS", "5"))
+KILLS = int(os.environ.get("LOG_LOSS_KILLS", "4"))
 # so many of them are of the whole package, the others of the ledger, whose entries stay
 WHOLE_KILLS = 2
 # enough rows that a run has moments to be killed in

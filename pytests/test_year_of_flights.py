@@ -179,6 +179,7 @@ def summer(year: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.environ["LOG_LOSS_FLIGHTS_PATH"] = str(database)
     result = dbtRunner().invoke(
         ["--quiet", "run", "--target", "flights", "--select", "int_log_loss__clock+"]
+        + ["--exclude", "tag:log_loss_diagnosis"]
         + ["--vars", "{log_loss_as_of_date: 2013-08-15}"]
         + ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT / "profiles")]
         + ["--target-path", str(directory / "target")]

@@ -365,15 +365,18 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
     {# other commands cannot know whether the inputs have a `loaded_at` #}
     {% if flags.WHICH in ('run', 'build') and stored_fingerprint
         and stored_fingerprint != fingerprint %}
-        {% set changes = [] %}
         {% set before = stored_fingerprint.split(' ') %}
-        {% for setting in fingerprint.split(' ') if setting not in before %}
-            {% do changes.append(setting.split('=')[0]) %}
+        {% set now = fingerprint.split(' ') %}
+        {% set names = [] %}
+        {% for setting in now if setting not in before %}
+            {% do names.append(setting.split('=')[0]) %}
         {% endfor %}
         {% do log_loss.configuration_error(
-            changes | join('`, `'),
-            'another value than the stored ledger was built with, and sums made '
-            ~ 'under both cannot be added up',
+            names | join('`, `'),
+            'a value (' ~ now | reject('in', before) | join(', ')
+            ~ ') that is not that of the stored ledger ('
+            ~ before | reject('in', now) | join(', ')
+            ~ '), and sums made under both cannot be added up',
             'rebuild it with `dbt build --full-refresh --select '
             ~ 'package:log_loss`, or set the old value again.'
         ) %}

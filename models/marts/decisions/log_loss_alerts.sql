@@ -9,9 +9,10 @@
 {%- set rule_windows = [] -%}
 {%- for rule in log_loss.threshold_rules() if rule.revised_over -%}
     {%- set days = budget.get(rule.revised_over) -%}
-    {%- for window in [
+    {%- set windows = ['evaluation'] if days is none else [
         log_loss.window_name(days.long_days), log_loss.window_name(days.short_days)
-    ] if days else ['evaluation'] -%}
+    ] -%}
+    {%- for window in windows -%}
         {%- do rule_windows.append((rule.name, window)) -%}
     {%- endfor -%}
 {%- endfor -%}
