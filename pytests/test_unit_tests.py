@@ -33,7 +33,6 @@ class Package:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.built: set[str] = set()
         # the seeds without their rows, which take dbt seconds to load
         with duckdb.connect(os.environ["LOG_LOSS_DUCKDB_PATH"]) as connection:
             for path in (REPOSITORY / "seeds").glob("*.csv"):
@@ -54,28 +53,34 @@ class Package:
             + ["--target-path", str(self.directory), "--log-path", str(self.directory)]
         )
 
-    def build_without_rows(self, model: str) -> None:
+    def build_without_rows(self, models: set[str]) -> None:
         """A unit test asks the warehouse which columns its inputs have."""
-        others = ("--exclude", *sorted(self.built)) if self.built else ()
-        result = self.invoke(
-            "build", "--empty", "--select", f"+{model}", *others, *MODELS_ALONE
-        )
+        ancestors = [f"+{model}" for model in sorted(models)]
+        result = self.invoke("build", "--empty", "--select", *ancestors, *MODELS_ALONE)
         assert result.success, messages(result)
-        self.built |= outcomes_of(result).keys()
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Package]:
+def package(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Package]:
     directory = tmp_path_factory.mktemp("unit_tests")
+    # at once for all that are to be tested
+    models = {
+        item.callspec.params["model"]
+        for item in request.session.items
+        if item.path == request.path
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOG_LOSS_DEVELOPMENT", "1")
         patch.setenv("LOG_LOSS_DUCKDB_PATH", str(directory / "log_loss.duckdb"))
-        yield Package(directory)
+        package = Package(directory)
+        package.build_without_rows(models)
+        yield package
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_unit_tests_of(package: Package, model: str) -> None:
-    package.build_without_rows(model)
     result = package.invoke("test", "--select", f"{model},test_type:unit")
     assert result.success, messages(result)
     assert set(outcomes_of(result).values()) == {"pass"}
