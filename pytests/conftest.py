@@ -6,7 +6,13 @@ import pytest
 from hypothesis import settings
 
 from flights import oracle, whole_demo  # noqa: F401 - fixtures
-from harness import PROJECT, UserProject, install_packages, parsed_directory
+from harness import (
+    PROJECT,
+    UserProject,
+    install_packages,
+    parsed_directory,
+    remember_compiled_templates,
+)
 
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
@@ -26,8 +32,9 @@ FIRST = (
 
 
 def pytest_configure() -> None:
-    """Before there are workers, so that they find the same directory."""
+    # before there are workers, so that they find the same directory
     parsed_directory()
+    remember_compiled_templates()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

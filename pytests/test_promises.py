@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from harness import (
+    CORE_ONLY,
     LEDGER_ONLY,
     REPOSITORY,
     UserProject,
@@ -225,7 +226,7 @@ def test_a_backfill_in_chunks_is_a_full_refresh(tmp_path: Path) -> None:
     (printed,) = re.findall(r"dbt build (--select .*) \\\n *--vars .*backfill", recipe)
     for until in ("2024-03-08", "2024-03-15", "2024-03-22", "2024-03-29"):
         project.variables = {"backfill_until": until}
-        project.run(*printed.split())
+        project.run(*printed.split(), *CORE_ONLY)
     check_marts(project, data)
 
 
