@@ -99,39 +99,30 @@
 {% endmacro %}
 
 
-{#
-    The rows of log_loss_threshold_status with a status, as a query, with the first date of
-    the alert that they belong to.
-#}
+{# The rows of log_loss_threshold_status with a status, as a query. #}
 {% macro threshold_findings(status) -%}
 {%- set limits = ['error_at', 'warn_at'] if status == 'error' else ['warn_at', 'error_at'] -%}
 select
-    statuses.runbook,
-    statuses.status as severity,
-    statuses.rule,
-    {{ log_loss.scope_columns('statuses') | join(', ') }},
-    statuses.label,
-    statuses.as_of_date,
-    alerts.first_alert_date,
-    statuses.window_start_date,
-    statuses.window_end_date,
-    statuses.value,
-    statuses.evaluated_value,
-    coalesce(statuses.{{ limits[0] }}, statuses.{{ limits[1] }}) as limit_value,
-    statuses.ci_lower,
-    statuses.ci_upper,
-    statuses.baseline_value,
-    statuses.p_value,
-    statuses.sample_count,
-    statuses.label_coverage
-from {{ ref('log_loss_threshold_status') }} as statuses
-left join {{ ref('log_loss_alerts') }} as alerts
-    on
-        statuses.as_of_date = alerts.alert_date
-        and statuses.rule = alerts.rule
-        and {{ log_loss.same_scope('statuses', 'alerts') }}
-        and statuses.label = alerts.label
-where statuses.status = '{{ status }}'
+    runbook,
+    status as severity,
+    rule,
+    {{ log_loss.scope_columns() | join(', ') }},
+    label,
+    as_of_date,
+    first_alert_date,
+    window_start_date,
+    window_end_date,
+    value,
+    evaluated_value,
+    coalesce({{ limits | join(', ') }}) as limit_value,
+    ci_lower,
+    ci_upper,
+    baseline_value,
+    p_value,
+    sample_count,
+    label_coverage
+from {{ ref('log_loss_threshold_status') }}
+where status = '{{ status }}'
 {%- endmacro %}
 
 

@@ -58,6 +58,7 @@ select
         then 'suppressed'
         else statuses.status
     end as status,
+    episodes.first_alert_date,
     {{ log_loss.runbook('statuses.rule') }} as runbook
 from statuses
 left join suppressed_windows
@@ -65,3 +66,9 @@ left join suppressed_windows
         statuses.rule = suppressed_windows.rule
         and {{ log_loss.same_scope('statuses', 'suppressed_windows') }}
         and statuses.label = suppressed_windows.label
+left join {{ ref('int_log_loss__alert_episodes') }} as episodes
+    on
+        statuses.as_of_date = episodes.as_of_date
+        and statuses.rule = episodes.rule
+        and {{ log_loss.same_scope('statuses', 'episodes') }}
+        and statuses.label = episodes.label
