@@ -7,10 +7,19 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dbt.cli.main import dbtRunner
+from scipy import stats
 
-from harness import LABEL_COLUMNS, PREDICTION_COLUMNS, UserProject, scratch_project
+from harness import (
+    LABEL_COLUMNS,
+    NO_DIAGNOSIS,
+    PREDICTION_COLUMNS,
+    UserProject,
+    copied,
+    scratch_project,
+)
 
 FIELDS = "rule model version cohort label value evaluated limit since as_of see".split()
 DAYS = 10
@@ -21,6 +30,12 @@ select 'tried' as model_name, 'v2' as model_version, 'canary' as role,
     cast(null as timestamp) as retired_at, '' as note
 union all
 select 'tried', 'v1', 'serving', cast('2025-12-01' as timestamp), null, ''
+"""
+
+LIMITS = """
+select 'mean_log_loss' as rule, 'bad' as model_name, '*' as cohort_name,
+    '*' as cohort_value, '*' as label, null as warn_at, 0.1 as error_at,
+    0 as min_labeled_count, 0 as min_coverage
 """
 
 
@@ -71,7 +86,8 @@ def printed(project: UserProject, *arguments: str) -> list[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> UserProject:
     project = scratch_project(
-        tmp_path_factory.mktemp("messages"), {"models/deployed.sql": DEPLOYMENTS}
+        tmp_path_factory.mktemp("messages"),
+        {"models/deployed.sql": DEPLOYMENTS, "models/limits.sql": LIMITS},
     )
     load(project)
     project.run("--exclude", "tag:log_loss_diagnosis")
@@ -90,6 +106,24 @@ def test_a_finding_is_told_once(project: UserProject) -> None:
     )
     for line in findings:
         assert re.findall(r" (\w+)=", line) == FIELDS, line
+
+
+def test_a_finding_says_what_was_compared(
+    project: UserProject, tmp_path: Path
+) -> None:
+    """The lower end of the interval of seven days of 30 rows, 20 of them positive."""
+    limited = copied(project, tmp_path / "limited")
+    limited.variables = {"log_loss_thresholds": "user_project.limits"}
+    limited.run("--select", "limits", "stg_log_loss__thresholds+", *NO_DIAGNOSIS)
+    lines = printed(limited, "test", "--select", "assert_no_threshold_errors")
+    losses = -np.log(np.repeat([0.4, 0.6], [7 * 20, 7 * 10]))
+    mean, error = losses.mean(), losses.std(ddof=1) / np.sqrt(len(losses))
+    lower = mean * np.exp(-stats.norm.ppf(0.975) * error / mean)
+    assert lines == [
+        "log_loss error rule=mean_log_loss model=bad version=v1 cohort=all label=all"
+        f" value={mean:.4g} evaluated={lower:.4g} limit=0.1 since=2026-01-01"
+        " as_of=2026-01-10 see=docs/runbooks/mean_log_loss.md"
+    ]
 
 
 def test_alerts_can_be_the_gates_instead(project: UserProject) -> None:

@@ -67,6 +67,7 @@ LOSS_VALUES = "models/intermediate/rules/int_log_loss__rule_values_losses.sql"
 ALERTS = "models/marts/decisions/log_loss_alerts.sql"
 BUDGET = "models/marts/decisions/log_loss_error_budget.sql"
 ESTIMATE = "models/marts/estimation/log_loss_estimate.sql"
+STATUS = "models/marts/decisions/log_loss_threshold_status.sql"
 
 
 def test_of(module: str, name: str) -> str:
@@ -680,6 +681,27 @@ MUTATIONS: list[Mutation] = [
         "as date) <= {{ statuses }}.window_end_date",
         "as date) < {{ statuses }}.window_end_date",
         unit_tests("log_loss_threshold_status"),
+    ),
+    Mutation(
+        "a status is since when another version's alert began",
+        STATUS,
+        "and {{ log_loss.same_scope('statuses', 'episodes') }}",
+        "and statuses.model_name = episodes.model_name",
+        unit_tests("log_loss_threshold_status"),
+    ),
+    Mutation(
+        "a finding says the value where it should say what was compared",
+        MESSAGES,
+        "('evaluated', cells.evaluated_value)",
+        "('evaluated', cells.value)",
+        test_of("messages", "a_finding_says_what_was_compared"),
+    ),
+    Mutation(
+        "a later label changes no burn rate of an alert",
+        RULES,
+        "'revised_over': 'page'",
+        "'revised_over': none",
+        unit_tests("log_loss_alerts"),
     ),
     Mutation(
         "late labels silence nothing",
