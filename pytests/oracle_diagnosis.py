@@ -172,17 +172,14 @@ class Estimates:
             self._days[on] = dict(tuple(self.known(on).groupby("metric_date")))
         return self._days[on].get(day, self.known(on).iloc[:0])
 
-    @cached_property
-    def _asked(self) -> dict[tuple[date, date, str], pd.DataFrame]:
-        return {}
-
     def asked_of(self, day: date, on: date) -> pd.DataFrame:
         """Those of them that this version was asked."""
-        key = (day, on, self.version)
-        if key not in self._asked:
-            rows = self.known_day(day, on)
-            self._asked[key] = rows[rows["version"] == self.version]
-        return self._asked[key]
+        return self._asked_of(self.version, day, on)
+
+    @cache
+    def _asked_of(self, version: str, day: date, on: date) -> pd.DataFrame:
+        rows = self.known_day(day, on)
+        return rows[rows["version"] == version]
 
     @cached_property
     def counts(self) -> dict[tuple[date, int], dict[int, int]]:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "gameday"))
+import gameday
+from gameday import FAILURES, START
 
-import gameday  # noqa: E402
-from gameday import FAILURES, START  # noqa: E402
+ROOT = Path(__file__).parents[1]
 
 # what later labels and later days change about an alert
 REVISABLE = {"value_now", "is_revised", "last_alert_date", "is_current"}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent / "mutations"))
-
-from mutations import MUTATIONS, ROOT, Mutation  # noqa: E402
+from mutations import MUTATIONS, ROOT, Mutation
 
 
 def named(mutation: Mutation) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 
 import pytest
 
+import docs_tables
 from harness import REPOSITORY, UserProject
-
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-
-import docs_tables  # noqa: E402
 
 PAGES = REPOSITORY / "docs" / "runbooks"
 DIAGNOSIS = REPOSITORY / "docs" / "diagnosis.md"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,14 +12,11 @@ import pytest
 from scipy import stats
 
 import oracle_decisions
+import simulate_decisions as simulation
 from oracle_decisions import Window
+from simulate_decisions import Sums
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-sys.path.append(str(BENCHMARKS))
-
-import simulate_decisions as simulation  # noqa: E402
-from simulate_decisions import Sums  # noqa: E402
-
 START = date(2026, 1, 1)
 
 
