@@ -367,14 +367,14 @@ cast(null as {{ sum.type }}) as {{ sum.name }}
         and stored_fingerprint != fingerprint %}
         {% set before = stored_fingerprint.split(' ') %}
         {% set now = fingerprint.split(' ') %}
+        {% set changed = now | reject('in', before) | list %}
         {% set names = [] %}
-        {% for setting in now if setting not in before %}
+        {% for setting in changed %}
             {% do names.append(setting.split('=')[0]) %}
         {% endfor %}
         {% do log_loss.configuration_error(
             names | join('`, `'),
-            'a value (' ~ now | reject('in', before) | join(', ')
-            ~ ') that is not that of the stored ledger ('
+            'a value (' ~ changed | join(', ') ~ ') that is not that of the stored ledger ('
             ~ before | reject('in', now) | join(', ')
             ~ '), and sums made under both cannot be added up',
             'rebuild it with `dbt build --full-refresh --select '

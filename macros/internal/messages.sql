@@ -101,7 +101,6 @@
 
 {# The rows of log_loss_threshold_status with a status, as a query. #}
 {% macro threshold_findings(status) -%}
-{%- set limits = ['error_at', 'warn_at'] if status == 'error' else ['warn_at', 'error_at'] -%}
 select
     runbook,
     status as severity,
@@ -114,7 +113,7 @@ select
     window_end_date,
     value,
     evaluated_value,
-    coalesce({{ limits | join(', ') }}) as limit_value,
+    {{ log_loss.breached_limit('status') }} as limit_value,
     ci_lower,
     ci_upper,
     baseline_value,

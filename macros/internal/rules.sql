@@ -173,6 +173,20 @@
 
 
 {#
+    The limit that a value with this status is beyond. With one limit alone it is that one:
+    against a baseline that training measured, what is an error elsewhere warns.
+#}
+{% macro breached_limit(status, relation=none) -%}
+{%- set prefix = relation ~ '.' if relation else '' -%}
+    case
+        when {{ prefix }}{{ status }} = 'error'
+        then coalesce({{ prefix }}error_at, {{ prefix }}warn_at)
+        else coalesce({{ prefix }}warn_at, {{ prefix }}error_at)
+    end
+{%- endmacro %}
+
+
+{#
     What of a value limits apply to: its size, where they hold on both sides; of a drift
     index what is beyond that of two samples alike, which small ones have much of.
 #}

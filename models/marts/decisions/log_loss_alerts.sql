@@ -117,11 +117,7 @@ alerts as (
             then 'page'
             else 'ticket'
         end as severity,
-        case
-            when episodes.raised_status = 'error'
-            then coalesce(episodes.error_at, episodes.warn_at)
-            else coalesce(episodes.warn_at, episodes.error_at)
-        end as limit_value,
+        {{ log_loss.breached_limit('raised_status', 'episodes') }} as limit_value,
         case
             when
                 episodes.as_of_date >= episodes.first_alert_date
